@@ -1,0 +1,1 @@
+"""Settings of the service: typed, frozen, unknown keys fail."""

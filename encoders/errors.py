@@ -1,0 +1,135 @@
+"""Errors of the encoders.
+
+EncoderError
+├── ImageError
+│   ├── InvalidImage
+│   ├── UnsupportedImageFormat
+│   └── ImageTooLarge
+├── PackError
+│   ├── PackNotFound
+│   ├── PackIncomplete
+│   ├── PackCorrupt
+│   └── PackDownloadFailed
+├── ProviderUnavailable
+└── EncoderBroken
+
+Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__` and name no path.
+"""
+
+from typing import ClassVar
+
+
+class EncoderError(Exception):
+    """The photo could not be turned into faces."""
+
+    code: ClassVar[str] = "encoder_error"
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or self.code
+
+
+class ImageError(EncoderError):
+    """The image cannot be used."""
+
+    code = "invalid_image"
+
+
+class InvalidImage(ImageError):
+    """The image could not be decoded."""
+
+    code = "invalid_image"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The image could not be decoded: {self.reason}." if self.reason else "The image could not be decoded."
+
+
+class UnsupportedImageFormat(ImageError):
+    """The image is of a format that is not accepted."""
+
+    code = "unsupported_image_format"
+
+    def __init__(self, found: str, accepted: tuple[str, ...]) -> None:
+        super().__init__(found, accepted)
+        self.found = found
+        self.accepted = accepted
+
+    def __str__(self) -> str:
+        return f"Expected an image of format {', '.join(self.accepted)}; found {self.found}."
+
+
+class ImageTooLarge(ImageError):
+    """The image is over a limit."""
+
+    code = "image_too_large"
+
+    def __init__(self, found: int, limit: int, unit: str) -> None:
+        super().__init__(found, limit, unit)
+        self.found = found
+        self.limit = limit
+        self.unit = unit
+
+    def __str__(self) -> str:
+        return f"The image has {self.found:,} {self.unit}; at most {self.limit:,} are accepted."
+
+
+class PackError(EncoderError):
+    """The model pack cannot be used."""
+
+    code = "pack_error"
+
+    def __init__(self, pack: str, reason: str = "") -> None:
+        super().__init__(pack, reason)
+        self.pack = pack
+        self.reason = reason
+
+    def __str__(self) -> str:
+        text = f"Model pack '{self.pack}': {type(self).__doc__}"
+        return f"{text} {self.reason}" if self.reason else text
+
+
+class PackNotFound(PackError):
+    """not found."""
+
+    code = "pack_not_found"
+
+
+class PackIncomplete(PackError):
+    """a model file is missing."""
+
+    code = "pack_incomplete"
+
+
+class PackCorrupt(PackError):
+    """a file is not what it should be."""
+
+    code = "pack_corrupt"
+
+
+class PackDownloadFailed(PackError):
+    """the download failed."""
+
+    code = "pack_download_failed"
+
+
+class ProviderUnavailable(EncoderError):
+    """ONNX Runtime did not run the models on the provider that was asked for."""
+
+    code = "provider_unavailable"
+
+    def __init__(self, wanted: str, found: tuple[str, ...]) -> None:
+        super().__init__(wanted, found)
+        self.wanted = wanted
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"Expected ONNX Runtime to run on {self.wanted}; it runs on {', '.join(self.found) or 'nothing'}."
+
+
+class EncoderBroken(EncoderError):
+    """The loaded models no longer give the answer they gave at start."""
+
+    code = "encoder_broken"

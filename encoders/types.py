@@ -1,0 +1,156 @@
+"""The values that encoders take and give: options in, faces out."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Selection = Literal["all", "largest", "center_largest"]
+
+CONTRACT_PREFIX = "faceserve-v1-sha256:"  # a new meaning of the hash takes a new prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A face's box in pixels of the upright image, origin top left; may reach past the image's edges."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return max(0.0, self.right - self.left)
+
+    @property
+    def height(self) -> float:
+        return max(0.0, self.bottom - self.top)
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How usable a face is: `score`, `sharpness`, `brightness` and `pose` in [0, 1]; angles in degrees."""
+
+    score: float
+    sharpness: float
+    brightness: float
+    pose: float
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Face:
+    """One face of an image.
+
+    `landmarks`: float32 (5, 2), pixels of the upright image: left eye, right eye, nose, left and right mouth corner
+    as seen by the viewer. `embedding`: float32 (512,), L2-normalised, or None when none was asked for or the face was
+    not selected. `crop`: the aligned 112x112 face as JPEG, when asked for.
+    """
+
+    box: Box
+    landmarks: npt.NDArray[np.float32]
+    detection_score: float
+    quality: Quality
+    embedding: npt.NDArray[np.float32] | None = None
+    crop: bytes | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Analysis:
+    """The faces of one image, largest first, with the upright image's size in pixels.
+
+    `faces_found` counts all detected faces, also those that the selection left out. Stage times in milliseconds.
+    """
+
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+    faces_found: int
+    decode_ms: float
+    detect_ms: float
+    embed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzeOptions:
+    """What to look for in an image.
+
+    `selection`: every face, or the one that is largest, or the one that is large and central (area minus twice the
+    squared distance of its centre to the image's centre, as insightface's FaceAnalysis does). None means the
+    encoder's own default. `input_sizes`: detector inputs, (width, height) in pixels; candidates of all are merged.
+    """
+
+    selection: Selection = "all"
+    embed: bool = True
+    crop: bool = False
+    max_faces: int = 100
+    detection_threshold: float | None = None
+    nms_threshold: float | None = None
+    input_sizes: tuple[tuple[int, int], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingContract:
+    """What makes two embeddings comparable: the recogniser's weights, its dimension and the preprocessing."""
+
+    model_id: str
+    model_version: str
+    model_digest: str  # sha256 of the recogniser's file, hex
+    dimension: int
+    preprocessing_version: str
+
+    @property
+    def id(self) -> str:
+        """Return the contract's stable identity; packs that share a recogniser share it."""
+        canonical = json.dumps([self.model_digest.lower(), self.dimension, self.preprocessing_version])
+        return CONTRACT_PREFIX + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelComponent:
+    """One model file of a pack."""
+
+    task: Literal["detection", "recognition"]
+    file: str
+    sha256: str
+    input_size: tuple[int, int] | None
+    embedding_dimension: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """Which models an encoder runs, on what, under which licence, and from which similarity on it calls a match."""
+
+    pack: str
+    version: str
+    provider: str
+    contract: EmbeddingContract
+    components: tuple[ModelComponent, ...]
+    licence: str
+    commercial_use: bool
+    default_threshold: float
+
+
+class Encoder(Protocol):
+    """Finds and embeds the faces of an image. `analyze` may be called from one thread at a time."""
+
+    @property
+    def model(self) -> ModelDescription: ...
+
+    def analyze(self, image: bytes, options: AnalyzeOptions) -> Analysis:
+        """Return the faces in `image`, a compressed picture. Raises ImageError for a picture that cannot be used."""
+        ...
+
+    def check(self) -> None:
+        """Raise EncoderBroken when the loaded models no longer give the answer they gave at start."""
+        ...

@@ -1,0 +1,1 @@
+"""Remembers faces and finds them again, in PostgreSQL with pgvector."""

@@ -1,0 +1,212 @@
+"""Errors of the store.
+
+StoreError
+├── StoreUnavailable
+├── SchemaMismatch
+├── UnsupportedDatabase
+├── CollectionNotFound, PersonNotFound, FaceNotFound, FaceImageNotFound
+├── CollectionExists, PersonExists, ExternalIdExists
+├── CollectionNotEmpty
+├── CollectionModelMismatch
+├── CollectionCapacityExceeded, PersonFaceLimitExceeded
+└── IdempotencyKeyReused
+
+Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__`.
+"""
+
+from typing import ClassVar
+
+
+class StoreError(Exception):
+    """The store could not do what was asked."""
+
+    code: ClassVar[str] = "store_error"
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or self.code
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached right now; try again."""
+
+    code = "database_unavailable"
+
+
+class SchemaMismatch(StoreError):
+    """The database has another schema version than this release."""
+
+    code = "schema_mismatch"
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(expected, found)
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return (
+            f"Expected schema version {self.expected}; the database has {self.found}. "
+            f"{'Run `faceserve migrate`.' if self.found < self.expected else 'Deploy the newer release.'}"
+        )
+
+
+class UnsupportedDatabase(StoreError):
+    """The database is too old."""
+
+    code = "unsupported_database"
+
+    def __init__(self, what: str, expected: str, found: str) -> None:
+        super().__init__(what, expected, found)
+        self.what = what
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"Expected {self.what} {self.expected} or newer; found {self.found}."
+
+
+class _NotFound(StoreError):
+    """The resource was not found."""
+
+    noun: ClassVar[str] = "resource"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
+
+    def __str__(self) -> str:
+        return f"{self.noun.capitalize()} '{self.id}' was not found."
+
+
+class CollectionNotFound(_NotFound):
+    """The collection was not found."""
+
+    code = "collection_not_found"
+    noun = "collection"
+
+
+class PersonNotFound(_NotFound):
+    """The person was not found."""
+
+    code = "person_not_found"
+    noun = "person"
+
+
+class FaceNotFound(_NotFound):
+    """The face was not found."""
+
+    code = "face_not_found"
+    noun = "face"
+
+
+class FaceImageNotFound(_NotFound):
+    """The face has no saved image."""
+
+    code = "face_image_not_found"
+    noun = "face"
+
+    def __str__(self) -> str:
+        return f"Face '{self.id}' has no saved image."
+
+
+class _Exists(StoreError):
+    """The resource exists already."""
+
+    noun: ClassVar[str] = "resource"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
+
+    def __str__(self) -> str:
+        return f"{self.noun[0].upper()}{self.noun[1:]} '{self.id}' exists already."
+
+
+class CollectionExists(_Exists):
+    """The collection exists already."""
+
+    code = "collection_exists"
+    noun = "collection"
+
+
+class PersonExists(_Exists):
+    """The person exists already."""
+
+    code = "person_exists"
+    noun = "person"
+
+
+class ExternalIdExists(_Exists):
+    """The external id is taken by another person of the collection."""
+
+    code = "external_id_exists"
+    noun = "external id"
+
+
+class CollectionNotEmpty(StoreError):
+    """The collection still has persons; delete them first, or use force=true."""
+
+    code = "collection_not_empty"
+
+    def __init__(self, id: str, person_count: int) -> None:
+        super().__init__(id, person_count)
+        self.id = id
+        self.person_count = person_count
+
+    def __str__(self) -> str:
+        return f"Collection '{self.id}' still has {self.person_count} persons; delete them first, or use force=true."
+
+
+class CollectionModelMismatch(StoreError):
+    """The collection is bound to another embedding contract."""
+
+    code = "collection_model_mismatch"
+
+    def __init__(self, id: str, expected: str, found: str) -> None:
+        super().__init__(id, expected, found)
+        self.id = id
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"Collection '{self.id}' is bound to embedding contract {self.expected}; found {self.found}."
+
+
+class CollectionCapacityExceeded(StoreError):
+    """The collection's capacity would be exceeded."""
+
+    code = "collection_capacity_exceeded"
+
+    def __init__(self, capacity_rows: int, requested_rows: int) -> None:
+        super().__init__(capacity_rows, requested_rows)
+        self.capacity_rows = capacity_rows
+        self.requested_rows = requested_rows
+
+    def __str__(self) -> str:
+        return f"The collection holds at most {self.capacity_rows} faces; this write would make it {self.requested_rows}."
+
+
+class PersonFaceLimitExceeded(StoreError):
+    """The person would have more faces than the collection allows."""
+
+    code = "person_face_limit_exceeded"
+
+    def __init__(self, max_faces: int, requested_faces: int) -> None:
+        super().__init__(max_faces, requested_faces)
+        self.max_faces = max_faces
+        self.requested_faces = requested_faces
+
+    def __str__(self) -> str:
+        return f"A person has at most {self.max_faces} faces here; this write would make it {self.requested_faces}."
+
+
+class IdempotencyKeyReused(StoreError):
+    """The idempotency key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"The idempotency key '{self.key}' was used before, for another request."

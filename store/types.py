@@ -1,0 +1,199 @@
+"""The values that the store takes and gives. Times are timezone-aware UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+EmbeddingSource = Literal["server", "external_trusted"]
+IndexState = Literal["exact", "building", "ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What makes embeddings comparable; a collection is bound to one."""
+
+    id: str
+    model_id: str
+    model_version: str
+    model_digest: str
+    dimension: int
+    preprocessing_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionProfile:
+    """How faces are looked for in the photos of a collection."""
+
+    input_sizes: tuple[tuple[int, int], ...]
+    threshold: float
+    nms_threshold: float
+    single_face_selection: Literal["largest", "center_largest"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCollection:
+    """A collection to be created."""
+
+    id: str
+    name: str
+    description: str
+    threshold: float
+    contract: Contract
+    detection: DetectionProfile
+    search_profile: str
+    capacity_rows: int
+    max_faces_per_person: int
+    load_policy: str
+    save_face_crops: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection with its counts. `threshold` is the default similarity from which a candidate is a match."""
+
+    id: str
+    name: str
+    description: str
+    threshold: float
+    contract: Contract
+    detection: DetectionProfile
+    detection_revision: int
+    search_profile: str
+    search_revision: int
+    capacity_rows: int
+    max_faces_per_person: int
+    load_policy: str
+    save_face_crops: bool
+    metadata: Mapping[str, Any]
+    person_count: int
+    face_count: int
+    index_state: IndexState
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person to be created. Without an `id`, a UUID is made."""
+
+    id: str | None = None
+    name: str | None = None
+    external_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of a collection."""
+
+    id: str
+    name: str | None
+    external_id: str | None
+    metadata: Mapping[str, Any]
+    face_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewFace:
+    """A face to be remembered.
+
+    `box`: left, top, right, bottom in pixels of the upright image, whose size is `image_width` x `image_height`.
+    `embedding`: float32 (512,), L2-normalised. `crop`: JPEG, kept only in collections that save crops.
+    """
+
+    box: tuple[float, float, float, float]
+    image_width: int
+    image_height: int
+    landmarks: tuple[tuple[float, float], ...] | None
+    detection_score: float
+    quality: Mapping[str, float]
+    embedding: npt.NDArray[np.float32]
+    source: EmbeddingSource = "server"
+    crop: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRecord:
+    """A remembered face, without its embedding. `id` is a UUID."""
+
+    id: str
+    person_id: str
+    box: tuple[float, float, float, float]
+    image_width: int
+    image_height: int
+    landmarks: tuple[tuple[float, float], ...] | None
+    detection_score: float
+    quality: Mapping[str, float]
+    source: EmbeddingSource
+    contract: Contract
+    has_crop: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """A person with the faces that one write added."""
+
+    person: Person
+    faces: tuple[FaceRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person whose best face is near the probe. `similarity` is the cosine, -1 to 1, of that face."""
+
+    person: Person
+    face_id: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """For each probe its candidates, most similar first, with the collection's threshold. `is_exact` says which tier."""
+
+    threshold: float
+    candidates: tuple[tuple[Candidate, ...], ...]
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The best of a person's faces for a probe; `similarity` is None for a person without faces."""
+
+    person: Person
+    threshold: float
+    face_id: str | None
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A client's key for one write. `fingerprint` identifies the request's content; `note` is kept with the outcome."""
+
+    key: str
+    fingerprint: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The outcome of a write that was already done under the same key, and the note left with it."""
+
+    outcome: Any
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much a tenant has stored."""
+
+    collections: int
+    persons: int
+    faces: int
