@@ -1,6 +1,202 @@
-"""The `faceserve` command."""
+"""The `faceserve` command: what can be asked of it, and how errors are shown."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from configs.secrets import MissingSecret
+from configs.settings import EncoderSettings, TokenSettings
+from deployments.auth import NAME, SCOPES
+from deployments.commands.errors import CommandFailed
+from encoders.errors import EncoderError
+from store.errors import StoreError
+
+DATA_DIR = Path("~/.faceserve")
+
+app = typer.Typer(
+    name="faceserve",
+    help="A face recognition service: photos in over HTTP, identities out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+pack_app = typer.Typer(help="See, fetch, bring in and check model packs.", no_args_is_help=True)
+app.add_typer(pack_app, name="pack")
+
+DataDir = Annotated[Path, typer.Option("--data", help="Where the database and the development secret live.")]
+ModelsDir = Annotated[Path, typer.Option("--models", help="Directory that holds the model packs.")]
+DEFAULT_MODELS = EncoderSettings().models_dir
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    data: DataDir = DATA_DIR,
+    models: ModelsDir = DEFAULT_MODELS,
+    pack: Annotated[
+        str | None,
+        typer.Option(help="Model pack; by default buffalo_l, and `classical` where that cannot be had."),
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that run the models.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each; by default all cores shared out.")
+    ] = None,
+    provider: Annotated[str, typer.Option(help="What the models run on: cpu, cuda or tensorrt.")] = "cpu",
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to use instead of an own one; or FACESERVE_DATABASE_URL.")
+    ] = None,
+    proxy: Annotated[
+        str, typer.Option(help="`haproxy` is the fast one; `python` listens on the given address only.")
+    ] = "haproxy",
+) -> None:
+    """Run the whole service on this machine until Ctrl-C."""
+    from deployments.commands.up import UpOptions
+    from deployments.commands.up import up as run
+
+    if proxy not in ("haproxy", "python"):
+        raise typer.BadParameter("expected haproxy or python", param_hint="--proxy")
+    options = UpOptions(
+        host=host,
+        port=port,
+        data_dir=data.expanduser().resolve(),
+        models_dir=models.expanduser().resolve(),
+        pack=pack,
+        replicas=replicas,
+        threads=threads,
+        database_url=database_url,
+        provider=provider,
+        fast_path=proxy == "haproxy",
+    )
+    run(options, Console())
+
+
+@app.command()
+def demo(
+    photo: Annotated[
+        Path | None, typer.Argument(help="A photo with faces; by default one that InsightFace ships.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Where the service is.")] = "http://127.0.0.1:8000",
+    token: Annotated[
+        str | None, typer.Option(envvar="FACESERVE_TOKEN", help="A token; by default a local one.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the annotated picture goes.")] = Path("faceserve-demo.jpg"),
+    data: DataDir = DATA_DIR,
+) -> None:
+    """Enrol the people of a photo at a running service, and have them recognised."""
+    from deployments.commands.demo import demo as run
+    from deployments.commands.tokens import local_secret, make_token
+
+    if token is None:
+        secret = local_secret(os.environ, data.expanduser(), create=False)
+        token = make_token(secret, settings=TokenSettings(), tenant="default", scopes=SCOPES, expires_s=3600)
+    run(url, token, photo, out, Console())
+
+
+@app.command()
+def migrate(
+    database_url: Annotated[
+        str, typer.Option(envvar="FACESERVE_DATABASE_URL", help="The PostgreSQL to migrate.", show_default=False)
+    ],
+) -> None:
+    """Bring a database to the schema of this release."""
+    from store.migrate import apply_migrations
+
+    console = Console()
+    with console.status("Migrating …"):
+        applied = asyncio.run(apply_migrations(database_url))
+    for migration in applied:
+        console.print(f"applied {migration.version:04} {migration.name}")
+    console.print("[green]The schema is up to date.[/green]")
+
+
+@app.command()
+def token(
+    tenant: Annotated[str, typer.Option(help="Whose data the token reaches.")] = "default",
+    scope: Annotated[list[str] | None, typer.Option(help="A scope; repeat for more. By default all of them.")] = None,
+    collection: Annotated[
+        list[str] | None, typer.Option(help="A collection, or a glob of names; repeat for more. By default all.")
+    ] = None,
+    subject: Annotated[str, typer.Option(help="Who holds the token.")] = "",
+    expires: Annotated[float, typer.Option(min=1, help="Seconds until it expires.")] = 3600,
+    issuer: Annotated[str, typer.Option(help="The `iss` claim.")] = TokenSettings().issuer,
+    audience: Annotated[str, typer.Option(help="The `aud` claim.")] = TokenSettings().audience,
+    data: DataDir = DATA_DIR,
+) -> None:
+    """Print a token signed with FACESERVE_JWT_SECRET, or with the secret of a local service."""
+    from deployments.commands.tokens import local_secret, make_token
+
+    if NAME.fullmatch(tenant) is None:
+        raise typer.BadParameter("expected letters, digits, dots, underscores or hyphens", param_hint="--tenant")
+    unknown = set(scope or ()) - set(SCOPES)
+    if unknown:
+        raise typer.BadParameter(f"expected {', '.join(SCOPES)}; found {', '.join(unknown)}", param_hint="--scope")
+    print(
+        make_token(
+            local_secret(os.environ, data.expanduser(), create=False),
+            settings=TokenSettings(issuer=issuer, audience=audience),
+            tenant=tenant,
+            scopes=scope or SCOPES,
+            expires_s=expires,
+            subject=subject,
+            collections=collection,
+        )
+    )
+
+
+@app.command()
+def doctor(models: ModelsDir = DEFAULT_MODELS, data: DataDir = DATA_DIR) -> None:
+    """Look at this machine and say what would keep the service from running well."""
+    from deployments.commands.doctor import doctor as run
+
+    if not run(models.expanduser(), data.expanduser(), os.environ, Console()):
+        raise typer.Exit(1)
+
+
+@pack_app.command("list")
+def pack_list(models: ModelsDir = DEFAULT_MODELS) -> None:
+    """List the packs that are known or on disk, with their licences."""
+    from deployments.commands.packs import show
+
+    show(models.expanduser(), Console())
+
+
+@pack_app.command("pull")
+def pack_pull(name: Annotated[str, typer.Argument()] = "buffalo_l", models: ModelsDir = DEFAULT_MODELS) -> None:
+    """Download a pack from InsightFace's model zoo."""
+    from deployments.commands.packs import pull
+
+    pull(models.expanduser(), name, Console())
+
+
+@pack_app.command("import")
+def pack_import(
+    source: Annotated[Path, typer.Argument(exists=True, help="A zip file or a directory with the models.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; by default as the file is called.")] = None,
+    models: ModelsDir = DEFAULT_MODELS,
+) -> None:
+    """Bring in a pack from a file, where nothing can be downloaded."""
+    from deployments.commands.packs import bring_in
+
+    bring_in(models.expanduser(), source, name, Console())
+
+
+@pack_app.command("verify")
+def pack_verify(name: str, models: ModelsDir = DEFAULT_MODELS) -> None:
+    """Check that a pack is complete, readable and what it says it is."""
+    from deployments.commands.packs import verify
+
+    verify(models.expanduser(), name, Console())
 
 
 def main() -> None:
-    """Run the command line."""
-    raise SystemExit("faceserve: not built yet")
+    """Run the command line; an error that we know is one line, not a traceback."""
+    try:
+        app()
+    except (CommandFailed, MissingSecret, EncoderError, StoreError) as error:
+        Console(stderr=True).print(f"[bold red]faceserve:[/bold red] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from error

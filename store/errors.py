@@ -9,7 +9,9 @@ StoreError
 ├── CollectionNotEmpty
 ├── CollectionModelMismatch
 ├── CollectionCapacityExceeded, PersonFaceLimitExceeded
-└── IdempotencyKeyReused
+├── IdempotencyKeyReused
+├── InvalidValue
+└── LocalDatabaseFailed
 
 Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__`.
 """
@@ -182,7 +184,7 @@ class CollectionCapacityExceeded(StoreError):
         self.requested_rows = requested_rows
 
     def __str__(self) -> str:
-        return f"The collection holds at most {self.capacity_rows} faces; this write would make it {self.requested_rows}."
+        return f"The collection holds at most {self.capacity_rows} faces; this would make it {self.requested_rows}."
 
 
 class PersonFaceLimitExceeded(StoreError):
@@ -210,3 +212,31 @@ class IdempotencyKeyReused(StoreError):
 
     def __str__(self) -> str:
         return f"The idempotency key '{self.key}' was used before, for another request."
+
+
+class InvalidValue(StoreError):
+    """A value cannot be stored."""
+
+    code = "invalid_request"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field = field
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"The value of '{self.field}' cannot be stored: {self.problem}."
+
+
+class LocalDatabaseFailed(StoreError):
+    """The embedded database could not be started or stopped."""
+
+    code = "local_database_failed"
+
+    def __init__(self, step: str, output: str) -> None:
+        super().__init__(step, output)
+        self.step = step
+        self.output = output
+
+    def __str__(self) -> str:
+        return f"The embedded PostgreSQL failed to {self.step}. {self.output}".rstrip()

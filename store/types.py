@@ -156,7 +156,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
-    """For each probe its candidates, most similar first, with the collection's threshold. `is_exact` says which tier."""
+    """For each probe its candidates, most similar first. `is_exact` says which tier answered."""
 
     threshold: float
     candidates: tuple[tuple[Candidate, ...], ...]

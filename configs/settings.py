@@ -1,0 +1,98 @@
+"""What a deployment is told at start: the `args` of the Serve YAML. A change needs a redeploy."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Frozen(BaseModel):
+    """Immutable, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageSettings(_Frozen):
+    """Limits of one image, checked before it is decoded."""
+
+    max_bytes: int = Field(
+        default=10 * 2**20, ge=1024, le=256 * 2**20, description="Largest accepted image file, in bytes."
+    )
+    max_pixels: int = Field(
+        default=50_000_000, ge=4096, le=400_000_000, description="Largest accepted width x height, in pixels."
+    )
+
+
+class EncoderSettings(_Frozen):
+    """Which models turn photos into faces, and on what."""
+
+    pack: str = Field(default="buffalo_l", min_length=1, max_length=64, description="Name of the model pack.")
+    models_dir: Path = Field(
+        default=Path("~/.insightface/models"), description="Directory that holds the packs; `~` is expanded."
+    )
+    provider: Literal["cpu", "cuda", "tensorrt"] = Field(
+        default="cpu", description="What ONNX Runtime runs on. A replica that gets another provider does not start."
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
+    )
+    detector_input: tuple[int, int] = Field(
+        default=(640, 640), description="Width and height that the detector sees; multiples of 32."
+    )
+    image: ImageSettings = ImageSettings()
+
+
+class StoreSettings(_Frozen):
+    """The pool of each search replica on PostgreSQL. The URL comes from the environment."""
+
+    min_connections: int = Field(default=1, ge=1, le=64, description="Connections that a replica keeps open.")
+    max_connections: int = Field(default=4, ge=1, le=64, description="Connections that a replica opens at most.")
+    statement_timeout_s: float = Field(
+        default=10.0, ge=0.1, le=600, description="PostgreSQL ends a statement after this time, in seconds."
+    )
+    builds_indexes: bool = Field(
+        default=True, description="Whether search replicas build the HNSW indexes of large collections."
+    )
+
+
+class TokenSettings(_Frozen):
+    """What a token must say to be accepted. The keys come from the environment."""
+
+    issuer: str = Field(default="faceserve", min_length=1, description="Expected `iss` claim.")
+    audience: str = Field(default="faceserve", min_length=1, description="Expected `aud` claim.")
+    leeway_s: float = Field(default=10.0, ge=0, le=300, description="Clock difference that is forgiven, in seconds.")
+
+
+class ApiSettings(_Frozen):
+    """Limits of the HTTP API."""
+
+    max_request_bytes: int = Field(
+        default=40 * 2**20, ge=4096, le=2**30, description="Largest accepted request body, in bytes."
+    )
+    max_images: int = Field(default=10, ge=1, le=100, description="Most images in one enrolment.")
+    request_timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="A request is given up after this time, in seconds."
+    )
+    max_in_flight: int = Field(
+        default=64, ge=1, le=10_000, description="Requests that one ingress replica works on; more get 429."
+    )
+    default_capacity: int = Field(
+        default=1_000_000, ge=1, description="Faces that a new collection may hold unless it says otherwise."
+    )
+    max_capacity: int = Field(default=10_000_000, ge=1, description="Most faces that a collection may ask for.")
+    default_max_faces_per_person: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="Faces that a person may have unless the collection says otherwise.",
+    )
+    docs: bool = Field(default=True, description="Whether `/docs` is served.")
+
+
+class ServiceSettings(_Frozen):
+    """All that the application's builder takes."""
+
+    encoder: EncoderSettings = EncoderSettings()
+    store: StoreSettings = StoreSettings()
+    token: TokenSettings = TokenSettings()
+    api: ApiSettings = ApiSettings()

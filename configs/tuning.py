@@ -1,0 +1,50 @@
+"""What can change while the service runs: the `user_config` of each deployment in the Serve YAML."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Frozen(BaseModel):
+    """Immutable, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngressTuning(_Frozen):
+    """How similarities become decisions, and what a reviewed enrolment asks of a face."""
+
+    match_threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Similarity of a match for `compare` and for new collections; by default the model pack's own.",
+    )
+    uncertain_band: float = Field(
+        default=0.05, ge=0, le=1, description="Similarities this far below the threshold are `uncertain`."
+    )
+    minimum_margin: float = Field(
+        default=0.03, ge=0, le=1, description="A best candidate this close to the runner-up is `uncertain`."
+    )
+    min_face_px: float = Field(default=40, ge=0, le=4096, description="Reviewed enrolment: shortest side of the face.")
+    min_detection_score: float = Field(default=0.5, ge=0, le=1, description="Reviewed enrolment: detector's score.")
+    min_quality: float = Field(default=0.25, ge=0, le=1, description="Reviewed enrolment: quality score.")
+    max_pose_degrees: float = Field(default=45, ge=0, le=180, description="Reviewed enrolment: largest angle.")
+
+
+class EmbedderTuning(_Frozen):
+    """How faces are found when a collection does not say."""
+
+    detection_threshold: float = Field(default=0.5, ge=0, le=1, description="Lowest detection score of a face.")
+    nms_threshold: float = Field(default=0.4, ge=0, le=1, description="Overlap from which two boxes are one face.")
+    max_faces: int = Field(default=100, ge=1, le=1000, description="Most faces reported of one image.")
+
+
+class SearchTuning(_Frozen):
+    """How collections are searched."""
+
+    ef_search: int = Field(default=100, ge=1, le=1000, description="HNSW's `ef_search`: more finds more, slower.")
+    exact_below: int = Field(
+        default=20_000, ge=0, description="Collections with fewer faces are scanned exactly and get no HNSW index."
+    )
+    rerank: int = Field(
+        default=100, ge=1, le=1000, description="Candidates of the HNSW index that are ranked again at full precision."
+    )

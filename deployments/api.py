@@ -1,0 +1,60 @@
+"""The HTTP application as a function of its collaborators. Knows nothing of Ray."""
+
+from fastapi import FastAPI
+
+from configs.settings import ApiSettings
+from deployments.auth import TokenVerifier
+from deployments.context import ApiContext
+from deployments.cursors import CursorCodec
+from deployments.middleware import Gatekeeper, Limits
+from deployments.openapi import install_openapi
+from deployments.ports import Services
+from deployments.problems import install_handlers
+from deployments.routes import collections, faces, person_faces, persons, search, system
+
+DESCRIPTION = """
+Enrol people from photos, then ask who is in another photo.
+
+Every operation but `/v1/health` takes `Authorization: Bearer TOKEN`, a JSON Web Token with a tenant and scopes.
+Images come as multipart fields, as the body itself (`Content-Type: image/jpeg`, options in the query), or as base64
+in JSON. Similarities are cosines, -1 to 1.
+"""
+
+
+def create_api(
+    services: Services,
+    verifier: TokenVerifier,
+    cursors: CursorCodec,
+    settings: ApiSettings,
+    *,
+    echoes_request_id: bool = True,
+) -> FastAPI:
+    """Return the ASGI application. `echoes_request_id`: False where the server in front puts `x-request-id` itself."""
+    app = FastAPI(
+        title="faceserve",
+        version=system.VERSION,
+        summary="Face recognition over HTTP.",
+        description=DESCRIPTION,
+        docs_url="/docs" if settings.docs else None,
+        redoc_url=None,
+    )
+    app.state.context = ApiContext(services, settings, cursors)
+    app.state.verifier = verifier
+    install_handlers(app)
+    install_openapi(app)
+    app.add_middleware(
+        Gatekeeper,
+        limits=Limits(settings.max_request_bytes, settings.request_timeout_s, settings.max_in_flight),
+        echoes_request_id=echoes_request_id,
+    )
+    for router in (
+        system.open_router,
+        system.router,
+        faces.router,
+        collections.router,
+        persons.router,
+        person_faces.router,
+        search.router,
+    ):
+        app.include_router(router)
+    return app

@@ -1,0 +1,202 @@
+"""Who is asking: JSON Web Tokens to principals. Knows nothing of HTTP."""
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jwt
+
+from configs.secrets import MIN_SECRET_BYTES, MissingSecret, TokenSecrets
+from configs.settings import TokenSettings
+
+SCOPES = ("faces:read", "faces:write", "collections:admin", "system:read")
+ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
+MAX_TOKEN_BYTES = 8192
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class AccessError(Exception):
+    """The request is not allowed."""
+
+    code: ClassVar[str] = "forbidden"
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or self.code
+
+
+class Unauthorized(AccessError):
+    """A valid bearer token is required."""
+
+    code = "unauthorized"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"A valid bearer token is required: {self.reason}." if self.reason else type(self).__doc__ or ""
+
+
+class InsufficientScope(AccessError):
+    """The token lacks a scope."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, required: str, granted: tuple[str, ...]) -> None:
+        super().__init__(required, granted)
+        self.required = required
+        self.granted = granted
+
+    def __str__(self) -> str:
+        return f"Expected a token with scope {self.required}; found {' '.join(self.granted) or 'none'}."
+
+
+class CollectionNotGranted(AccessError):
+    """The token does not grant this collection."""
+
+    code = "collection_not_granted"
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(collection)
+        self.collection = collection
+
+    def __str__(self) -> str:
+        return f"The token does not grant collection '{self.collection}'."
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The holder of a token. `collections`: names or globs of the collections it may touch; None means all."""
+
+    subject: str
+    tenant: str
+    scopes: tuple[str, ...]
+    collections: tuple[str, ...] | None = None
+
+    def require_scope(self, scope: str) -> None:
+        """Raise InsufficientScope unless the token has `scope`."""
+        if scope not in self.scopes:
+            raise InsufficientScope(scope, self.scopes)
+
+    def require_collection(self, collection: str) -> None:
+        """Raise CollectionNotGranted unless the token grants `collection`."""
+        if self.collections is None:
+            return
+        if not any(fnmatch.fnmatchcase(collection, pattern) for pattern in self.collections):
+            raise CollectionNotGranted(collection)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A key bound to the one algorithm that it may verify, which rules out key confusion."""
+
+    kid: str | None
+    algorithm: str
+    key: Any
+
+
+class TokenVerifier:
+    """Turns a compact JWT into a Principal; checks its signature, `exp`, `iss`, `aud` and claims."""
+
+    def __init__(self, secrets: TokenSecrets, settings: TokenSettings) -> None:
+        self._keys = load_keys(secrets)
+        self._settings = settings
+
+    def verify(self, token: str) -> Principal:
+        """Return who holds `token`. Raises Unauthorized with a reason that names no secret."""
+        if len(token) > MAX_TOKEN_BYTES:
+            raise Unauthorized(f"expected at most {MAX_TOKEN_BYTES} bytes, found {len(token)}")
+        key = self._select(token)
+        try:
+            claims = jwt.decode(
+                token,
+                key.key,
+                algorithms=[key.algorithm],
+                audience=self._settings.audience,
+                issuer=self._settings.issuer,
+                leeway=self._settings.leeway_s,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthorized("the token has expired") from error
+        except (jwt.InvalidAudienceError, jwt.InvalidIssuerError) as error:
+            raise Unauthorized("the token was issued by or for somebody else") from error
+        except jwt.MissingRequiredClaimError as error:
+            raise Unauthorized(f"the token lacks the claim {error.claim}") from error
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthorized("the token is not valid") from error
+        return principal_of(claims)
+
+    def _select(self, token: str) -> VerificationKey:
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthorized("the token is malformed") from error
+        algorithm, kid = header.get("alg"), header.get("kid")
+        for key in self._keys:
+            if key.algorithm == algorithm and (key.kid == kid or (key.kid is None and kid is None)):
+                return key
+        raise Unauthorized("no key of this service signed it")
+
+
+def load_keys(secrets: TokenSecrets) -> tuple[VerificationKey, ...]:
+    """Return every key in `secrets`, each bound to its algorithm. Raises MissingSecret for an unusable key."""
+    keys: list[VerificationKey] = []
+    if secrets.secret is not None:
+        keys.append(VerificationKey(None, "HS256", secrets.secret.get_secret_value().encode()))
+    if secrets.public_key is not None:
+        keys.append(_pem_key(secrets.public_key))
+    if secrets.jwks is not None:
+        keys.extend(_jwks_keys(secrets.jwks.get_secret_value()))
+    return tuple(keys)
+
+
+def principal_of(claims: Mapping[str, Any]) -> Principal:
+    """Return the principal that verified `claims` speak of. Raises Unauthorized for claims of the wrong shape."""
+    tenant = claims.get("tenant")
+    if not isinstance(tenant, str) or NAME.fullmatch(tenant) is None:
+        raise Unauthorized("the token lacks a usable claim tenant")
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise Unauthorized("the claim scope is a string of words")
+    collections = claims.get("collections")
+    if collections is not None and not (
+        isinstance(collections, list) and all(isinstance(name, str) for name in collections)
+    ):
+        raise Unauthorized("the claim collections is a list of names")
+    return Principal(
+        subject=str(claims.get("sub", "")),
+        tenant=tenant,
+        scopes=tuple(scope.split()),
+        collections=None if collections is None else tuple(collections),
+    )
+
+
+def _pem_key(text: str) -> VerificationKey:
+    for algorithm, kind in (("RS256", "RSA"), ("ES256", "EC"), ("EdDSA", "OKP")):
+        try:
+            key = jwt.get_algorithm_by_name(algorithm).prepare_key(text)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            continue
+        if "private" in type(key).__name__.lower():
+            raise MissingSecret(f"a public {kind} key, not a private one, in FACESERVE_JWT_PUBLIC_KEY_FILE")
+        return VerificationKey(None, algorithm, key)
+    raise MissingSecret("an RSA, EC P-256 or Ed25519 public key in FACESERVE_JWT_PUBLIC_KEY_FILE")
+
+
+def _jwks_keys(text: str) -> list[VerificationKey]:
+    keys: list[VerificationKey] = []
+    try:
+        for key in jwt.PyJWKSet.from_json(text).keys:
+            if key.algorithm_name not in ALGORITHMS:
+                raise MissingSecret(f"keys for one of {', '.join(ALGORITHMS)} in FACESERVE_JWT_JWKS_FILE")
+            if key.key_id is None:
+                raise MissingSecret("a `kid` on every key in FACESERVE_JWT_JWKS_FILE")
+            if key.algorithm_name == "HS256" and len(key.key) < MIN_SECRET_BYTES:
+                raise MissingSecret(f"secrets of at least {MIN_SECRET_BYTES} bytes in FACESERVE_JWT_JWKS_FILE")
+            keys.append(VerificationKey(key.key_id, key.algorithm_name, key.key))
+    except (jwt.PyJWTError, ValueError) as error:
+        raise MissingSecret("a JSON Web Key Set in FACESERVE_JWT_JWKS_FILE") from error
+    return keys

@@ -1,0 +1,1 @@
+"""What the `faceserve` commands do; `deployments.cli` says how they are called."""

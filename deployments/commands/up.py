@@ -1,0 +1,233 @@
+"""`faceserve up`: the whole service on one machine, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from configs.settings import EncoderSettings, ServiceSettings
+from deployments.auth import SCOPES
+from deployments.commands.errors import CommandFailed
+from deployments.commands.packs import pull
+from deployments.commands.tokens import local_secret, make_token
+from encoders.errors import EncoderError, PackNotFound
+from encoders.loading import CLASSICAL
+from encoders.packs import find_pack
+from store.local import LocalPostgres
+from store.migrate import apply_migrations
+
+TENANT = "default"
+TOKEN_LIFE_S = 30 * 24 * 3600.0
+OBJECT_STORE_BYTES = 256 * 2**20  # images over 1 MB pass through it; Ray would take 30 % of the memory
+
+# Both together are Serve's fast path; the throughput profile alone would move proxies to the head node.
+FAST_PATH = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+ENVIRONMENT = {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime reads it when it is loaded
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # at Ray's 15 a PostgreSQL on the same machine takes the models' CPU
+    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+}
+
+
+class UpFailed(CommandFailed):
+    """The service could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """How `faceserve up` was called. `pack` None: buffalo_l if it can be had, else `classical`."""
+
+    host: str
+    port: int
+    data_dir: Path
+    models_dir: Path
+    pack: str | None
+    replicas: int
+    threads: int | None
+    database_url: str | None
+    provider: str
+    fast_path: bool
+
+
+def up(options: UpOptions, console: Console) -> None:
+    """Run the service until Ctrl-C or SIGTERM; then stop everything it started and leave the data.
+
+    Raises UpFailed and the errors of what it starts.
+    """
+    require_free_port(options.host, options.port)
+    stopping = stop_event()
+    pack = choose_pack(options, console)
+    secret = local_secret(os.environ, options.data_dir, create=True)
+    os.environ.update(ENVIRONMENT | (FAST_PATH if options.fast_path else {}))
+    os.environ["FACESERVE_JWT_SECRET"] = secret
+    with database(options, console) as url:
+        os.environ["FACESERVE_DATABASE_URL"] = url
+        with console.status("Migrating the database …"):
+            applied = asyncio.run(apply_migrations(url))
+        if applied:
+            console.print(f"Database: applied {len(applied)} migration(s)")
+        settings = ServiceSettings(
+            encoder=EncoderSettings(
+                pack=pack,
+                models_dir=options.models_dir,
+                provider=options.provider,  # type: ignore[arg-type] # pydantic checks it
+                threads=options.threads,
+            )
+        )
+        with serving(options, settings, console):
+            announce(options, settings, secret, console)
+            while not stopping.wait(timeout=1.0):
+                pass
+            console.print("\nStopping …")
+    console.print(f"Stopped. The data stays in {options.data_dir}")
+
+
+def stop_event() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set; a second one ends the process at once."""
+    stopping = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    return stopping
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise UpFailed when something listens on `host`:`port` already."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UpFailed(f"{host}:{port} is taken; choose another with --port.") from error
+
+
+def choose_pack(options: UpOptions, console: Console) -> str:
+    """Return the pack to serve with: the one asked for, or buffalo_l, pulled if need be, or else `classical`.
+
+    Raises PackError when the pack that was asked for cannot be used.
+    """
+    if options.pack is not None:
+        if options.pack != CLASSICAL:
+            find_pack(options.models_dir, options.pack)
+        return options.pack
+    wanted = EncoderSettings().pack
+    try:
+        try:
+            find_pack(options.models_dir, wanted)
+        except PackNotFound:
+            pull(options.models_dir, wanted, console)
+        return wanted
+    except EncoderError as error:
+        console.print(f"[yellow]{error}[/yellow]")
+        console.print(
+            "[bold yellow]Serving with `classical` instead: it needs no download and recognises poorly. "
+            "It is for a first look, not for use.[/bold yellow]"
+        )
+        return CLASSICAL
+
+
+@contextlib.contextmanager
+def database(options: UpOptions, console: Console) -> Iterator[str]:
+    """Give the URL of the database: the one named, or one of our own that stops with us."""
+    url = options.database_url or os.environ.get("FACESERVE_DATABASE_URL")
+    if url:
+        console.print("Database: the one at FACESERVE_DATABASE_URL")
+        yield url
+        return
+    postgres = LocalPostgres(options.data_dir / "postgres")
+    with console.status("Starting PostgreSQL …"):
+        url = postgres.start()
+    console.print(f"Database: PostgreSQL in {options.data_dir / 'postgres'}")
+    try:
+        yield url
+    finally:
+        postgres.stop()
+
+
+@contextlib.contextmanager
+def serving(options: UpOptions, settings: ServiceSettings, console: Console) -> Iterator[None]:
+    """Run Ray and the application on this machine."""
+    # Ray and Serve read the environment when they are imported, so not before it is complete.
+    import ray
+    from ray import serve
+    from ray.serve.exceptions import RayServeException
+
+    from deployments.app import compose
+    from deployments.embedder import EMBEDDER
+
+    cpus = os.cpu_count() or 1
+    threads = settings.encoder.threads or max(1, cpus // options.replicas)
+    embedder = EMBEDDER.options(
+        num_replicas=options.replicas,
+        ray_actor_options={"num_cpus": threads, "num_gpus": 0 if options.provider == "cpu" else 1},
+    )
+    with console.status("Starting Ray …"):
+        ray.init(
+            address="local",
+            num_cpus=max(cpus, threads * options.replicas),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=OBJECT_STORE_BYTES,
+        )
+    try:
+        with console.status("Loading the models …"):
+            serve.start(http_options={"host": options.host, "port": options.port})
+            try:
+                serve.run(compose(settings, embedder=embedder), name="faceserve", route_prefix="/")
+            except (RuntimeError, RayServeException) as error:
+                raise UpFailed(f"The application did not start: {error}") from error
+            wait_until_ready(options)
+        yield
+    finally:
+        # no serve.shutdown(): behind HAProxy it drains for 30 s, and nobody is left to be drained for
+        ray.shutdown()
+
+
+def wait_until_ready(options: UpOptions, timeout_s: float = 60.0) -> None:
+    """Return once the service answers that it is ready. Raises UpFailed."""
+    deadline = threading.Event()
+    timer = threading.Timer(timeout_s, deadline.set)
+    timer.daemon = True
+    timer.start()
+    while not deadline.is_set():
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{base_url(options)}/v1/health", timeout=5).status_code == 200:
+                timer.cancel()
+                return
+        deadline.wait(0.2)
+    raise UpFailed(f"The service did not become ready within {timeout_s:g} s.")
+
+
+def announce(options: UpOptions, settings: ServiceSettings, secret: str, console: Console) -> None:
+    """Print where the service is and how to talk to it."""
+    token = make_token(secret, settings=settings.token, tenant=TENANT, scopes=SCOPES, expires_s=TOKEN_LIFE_S)
+    url = base_url(options)
+    console.print(f"\n[bold green]faceserve answers at {url}[/bold green]  (models: {settings.encoder.pack})")
+    console.print(f"API documentation: {url}/docs")
+    console.print("\nA development token, valid for 30 days:\n", highlight=False)
+    # not through the console: it would break the lines that are there to be copied
+    print(f"export FACESERVE_TOKEN={token}\n")
+    print(f'curl -s -H "Authorization: Bearer {token}" {url}/v1/models\n', flush=True)
+    console.print("Then `faceserve demo` in another terminal. Ctrl-C stops the service and keeps the data.")
+
+
+def base_url(options: UpOptions) -> str:
+    """Return the URL of the service as this machine reaches it."""
+    host = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{options.port}"

@@ -1,0 +1,61 @@
+"""What a route needs beside its request: the services, the limits, the cursors; and what is read off the request."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from configs.settings import ApiSettings
+from deployments.auth import Principal
+from deployments.cursors import CursorCodec
+from deployments.ports import Services
+from deployments.problems import InvalidRequest
+from store.types import Collection, Idempotency
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """The collaborators of all routes."""
+
+    services: Services
+    settings: ApiSettings
+    cursors: CursorCodec
+
+    async def collection(self, principal: Principal, id: str | None) -> Collection | None:
+        """Return the collection that a request names in its body, None if it names none.
+
+        Raises CollectionNotGranted or CollectionNotFound.
+        """
+        if id is None:
+            return None
+        principal.require_collection(id)
+        return await self.services.gallery.get_collection(principal.tenant, id)
+
+
+def context_of(request: Request) -> ApiContext:
+    """Return the context that `create_api` left on the application."""
+    context: ApiContext = request.app.state.context
+    return context
+
+
+def principal_of_request(request: Request) -> Principal:
+    """Return who is asking, as the router's dependency found out before the route was called."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+def idempotency_of(request: Request, fingerprint: str, note: str = "") -> Idempotency | None:
+    """Return the client's `Idempotency-Key` for this request, None without one. Raises InvalidRequest."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if IDEMPOTENCY_KEY.fullmatch(key) is None:
+        raise InvalidRequest("Expected an Idempotency-Key of 1 to 128 visible ASCII characters.")
+    return Idempotency(key=key, fingerprint=fingerprint, note=note)
+
+
+Context = Annotated[ApiContext, Depends(context_of)]
+Caller = Annotated[Principal, Depends(principal_of_request)]

@@ -1,0 +1,65 @@
+"""The deployment that runs the models."""
+
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve import Deployment
+
+from configs.settings import EncoderSettings
+from configs.tuning import EmbedderTuning
+from deployments.inference import InferenceWorker
+from deployments.ports import Seen
+from encoders.images import ImageLimits
+from encoders.loading import load_encoder
+from encoders.types import AnalyzeOptions, ModelDescription
+
+
+class Embedder:
+    """Decodes, detects, aligns and embeds, with one copy of the models per replica."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        encoder = load_encoder(
+            settings.pack,
+            models_dir=settings.models_dir.expanduser(),
+            provider=settings.provider,
+            threads=settings.threads or assigned_cpus(),
+            limits=ImageLimits(max_bytes=settings.image.max_bytes, max_pixels=settings.image.max_pixels),
+            detection_input=settings.detector_input,
+        )
+        self._worker = InferenceWorker(encoder, EmbedderTuning())
+
+    def reconfigure(self, config: dict[str, Any]) -> None:
+        """Take new knobs without a restart."""
+        self._worker.tune(EmbedderTuning.model_validate(config))
+
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+        """Return the faces of `image`. Raises ImageError."""
+        return await self._worker.analyze(image, options)
+
+    async def describe(self) -> ModelDescription:
+        """Return the models that run."""
+        return await self._worker.describe()
+
+    async def check_health(self) -> None:
+        """Raise when the models are broken; the database is none of this replica's business."""
+        await self._worker.check()
+
+
+def assigned_cpus() -> int:
+    """Return the CPUs that Ray gave to this replica, at least 1."""
+    resources: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+    return max(1, int(resources.get("CPU", 1)))
+
+
+# The class stays itself, so that replicas import it by name; Serve's decorator would hide it.
+EMBEDDER: Deployment = serve.deployment(
+    name="Embedder",
+    ray_actor_options={"num_cpus": 1},
+    # one image runs and one waits here; more would wait behind this model instead of going to a freer replica
+    max_ongoing_requests=2,
+    max_queued_requests=32,
+    health_check_period_s=10,
+    health_check_timeout_s=30,
+    graceful_shutdown_timeout_s=20,
+)(Embedder)

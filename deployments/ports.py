@@ -1,0 +1,96 @@
+"""What the HTTP layer needs of the rest of the service; over a Serve handle or in process, it cannot tell."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from configs.tuning import IngressTuning
+from encoders.types import Analysis, AnalyzeOptions, ModelDescription
+from store.gallery import Gallery
+
+# Every operation that the HTTP layer uses on the store; over a handle nothing else can be called.
+GALLERY_OPERATIONS = frozenset(
+    {
+        "ping",
+        "statistics",
+        "replay",
+        "create_collection",
+        "get_collection",
+        "list_collections",
+        "update_collection",
+        "delete_collection",
+        "enroll_person",
+        "get_person",
+        "list_persons",
+        "update_person",
+        "delete_person",
+        "merge_person",
+        "add_faces",
+        "list_faces",
+        "get_face",
+        "delete_face",
+        "delete_faces",
+        "move_face",
+        "face_crop",
+        "face_embedding",
+        "search",
+        "verify",
+    }
+)
+
+
+class Overloaded(Exception):
+    """Too many requests are waiting; try again in a moment."""
+
+    code: ClassVar[str] = "overloaded"
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or self.code
+
+
+class Unavailable(Exception):
+    """A part of the service cannot be reached right now; try again."""
+
+    code: ClassVar[str] = "unavailable"
+
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
+
+    def __str__(self) -> str:
+        return f"The {self.part} cannot be reached right now; try again."
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """What a model saw in an image, and which model it was: replicas may differ while a new pack is rolled out."""
+
+    analysis: Analysis
+    model: ModelDescription
+
+
+class EmbedderPort(Protocol):
+    """Turns photos into faces."""
+
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+        """Return the faces of `image`. Raises ImageError, Overloaded or Unavailable."""
+        ...
+
+    async def describe(self) -> ModelDescription:
+        """Return the models that run. Raises Unavailable."""
+        ...
+
+
+class TuningSource(Protocol):
+    """Where the knobs that change at run time are read, at each use."""
+
+    @property
+    def tuning(self) -> IngressTuning: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of the HTTP layer."""
+
+    embedder: EmbedderPort
+    gallery: Gallery
+    live: TuningSource

@@ -1,0 +1,115 @@
+"""Faces of images that are not stored: detect, compare, embeddings."""
+
+import asyncio
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from deployments.access import requires
+from deployments.context import Caller, Context
+from deployments.openapi import error_responses, image_body
+from deployments.ports import Seen
+from deployments.presentation import embedded_face, model_summary, observed_face
+from deployments.problems import DetectionOverride, NoFaceFound
+from deployments.recognition import all_faces_options, match_threshold, similarity, single_face_options
+from deployments.schemas import (
+    CompareOptions,
+    CompareResponse,
+    DetectOptions,
+    DetectResponse,
+    EmbeddingsOptions,
+    EmbeddingsResponse,
+)
+from deployments.uploads import read_images
+from encoders.types import Face
+
+MAX_FACES = 100
+
+router = APIRouter(tags=["faces"], dependencies=requires("faces:read"), responses=error_responses())
+
+
+@router.post("/v1/detect", response_model=DetectResponse, openapi_extra=image_body(["image"], DetectOptions))
+async def detect(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
+    """Return every face of an image, largest first."""
+    started = time.perf_counter()
+    form = await read_images(request, ["image"], 1)
+    options = form.options(DetectOptions)
+    if options.min_score is not None:
+        raise DetectionOverride("The detection threshold belongs to the collection; min_score cannot be set here.")
+    collection = await context.collection(caller, options.collection_id)
+    analyze = all_faces_options(
+        collection.detection if collection else None, max_faces=options.max_faces or MAX_FACES, embed=False
+    )
+    analysis = (await context.services.embedder.analyze(form.one("image").content, analyze)).analysis
+    return {
+        "request_id": request.state.request_id,
+        "faces": [observed_face(face, analysis) for face in analysis.faces],
+        "processing_ms": elapsed_ms(started),
+    }
+
+
+@router.post(
+    "/v1/compare", response_model=CompareResponse, openapi_extra=image_body(["source", "target"], CompareOptions)
+)
+async def compare(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
+    """Tell whether two images show the same person."""
+    started = time.perf_counter()
+    form = await read_images(request, ["source", "target"], 2)
+    options = form.options(CompareOptions)
+    source, target = form.one("source"), form.one("target")
+    collection = await context.collection(caller, options.collection_id)
+    analyze = single_face_options(collection.detection if collection else None)
+    embedder = context.services.embedder
+    seen_source, seen_target = await asyncio.gather(
+        embedder.analyze(source.content, analyze), embedder.analyze(target.content, analyze)
+    )
+    source_face, target_face = the_face(seen_source, "source"), the_face(seen_target, "target")
+    assert source_face.embedding is not None
+    assert target_face.embedding is not None
+    cosine = similarity(source_face.embedding, target_face.embedding)
+    threshold = options.threshold
+    if threshold is None:
+        threshold = match_threshold(seen_source.model, context.services.live.tuning)
+    return {
+        "request_id": request.state.request_id,
+        "matched": cosine >= threshold,
+        "similarity": cosine,
+        "threshold": threshold,
+        "source_face": observed_face(source_face, seen_source.analysis),
+        "target_face": observed_face(target_face, seen_target.analysis),
+        "processing_ms": elapsed_ms(started),
+    }
+
+
+@router.post(
+    "/v1/embeddings", response_model=EmbeddingsResponse, openapi_extra=image_body(["image"], EmbeddingsOptions)
+)
+async def embeddings(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
+    """Return the embedding of an image's one selected face."""
+    started = time.perf_counter()
+    form = await read_images(request, ["image"], 1)
+    options = form.options(EmbeddingsOptions)
+    if options.face_selection is not None:
+        raise DetectionOverride("The selection of the face belongs to the collection; it cannot be set here.")
+    collection = await context.collection(caller, options.collection_id)
+    analyze = single_face_options(collection.detection if collection else None)
+    seen = await context.services.embedder.analyze(form.one("image").content, analyze)
+    return {
+        "request_id": request.state.request_id,
+        "faces": [embedded_face(the_face(seen), seen.analysis)],
+        "model": model_summary(seen.model),
+        "processing_ms": elapsed_ms(started),
+    }
+
+
+def the_face(seen: Seen, name: str = "image") -> Face:
+    """Return the face that was selected. Raises NoFaceFound."""
+    if not seen.analysis.faces:
+        raise NoFaceFound(f"Expected a face in the {name}; found none.", {"image": name})
+    return seen.analysis.faces[0]
+
+
+def elapsed_ms(started: float) -> float:
+    """Return the milliseconds since `started`, a reading of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1000, 3)

@@ -1,0 +1,79 @@
+"""Finds faces with SCRFD: InsightFace's own class, on our session, at inputs cut to the picture's shape."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+InputSize = tuple[int, int]
+
+STRIDE_PX = 32  # SCRFD's feature maps need inputs that are multiples of this
+SMALLEST_FACE_PX = 16  # SCRFD's smallest anchor: a picture that is narrower at the detector's input has no face
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Detections:
+    """`boxes`: float32 (n, 4), left, top, right, bottom; `scores`: (n,); `landmarks`: (n, 5, 2). Largest first."""
+
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    landmarks: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+class ScrfdDetector:
+    """An SCRFD model, ready to look at pictures of any shape."""
+
+    def __init__(self, model_file: str, session: Any, trims_padding: bool) -> None:
+        from insightface.model_zoo.scrfd import SCRFD
+
+        # static_shape_sessions would open one more session, with its own threads and memory, for each input size.
+        self._scrfd = SCRFD(model_file=model_file, session=session, static_shape_sessions=False)
+        self._static_size: InputSize | None = self._scrfd.static_input_size
+        self._trims_padding = trims_padding and self._static_size is None
+
+    def detect(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        input_sizes: tuple[InputSize, ...],
+        threshold: float,
+        nms_threshold: float,
+    ) -> Detections:
+        """Return the faces in BGR `pixels` that score `threshold` or more, found at any of `input_sizes`."""
+        if self._static_size is not None:
+            input_sizes = (self._static_size,)
+        height, width = pixels.shape[:2]
+        fitting = [self._fit(width, height, size) for size in input_sizes]
+        sizes = [size for size in fitting if size is not None]
+        if not sizes:
+            return _none()
+        self._scrfd.nms_thresh = nms_threshold
+        found, landmarks = self._scrfd.detect(pixels, input_size=sizes, det_thresh=threshold)
+        areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
+        order = np.argsort(-areas, kind="stable")
+        return Detections(found[order, :4], found[order, 4], landmarks[order])
+
+    def _fit(self, width: int, height: int, size: InputSize) -> InputSize | None:
+        """Return the input for a picture of this size, or None when it would shrink to a line.
+
+        SCRFD fits the picture into the input's top left corner and pads the rest with black. Without the padding a
+        3:2 photo costs 640x448 instead of 640x640, and the faces come at the same scale.
+        """
+        scale = min(size[0] / width, size[1] / height)
+        fitted_width, fitted_height = width * scale, height * scale
+        if min(fitted_width, fitted_height) < SMALLEST_FACE_PX:
+            return None
+        if not self._trims_padding:
+            return size
+        return _round_up(fitted_width), _round_up(fitted_height)
+
+
+def _round_up(length_px: float) -> int:
+    return max(STRIDE_PX, -(-int(length_px) // STRIDE_PX) * STRIDE_PX)
+
+
+def _none() -> Detections:
+    return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))

@@ -1,0 +1,44 @@
+"""Makes an encoder from its name."""
+
+from pathlib import Path
+
+from encoders.images import ImageLimits
+from encoders.packs import find_pack
+from encoders.types import Encoder
+
+CLASSICAL = "classical"
+
+
+def load_encoder(
+    name: str,
+    models_dir: Path,
+    provider: str = "cpu",
+    threads: int = 1,
+    limits: ImageLimits | None = None,
+    detection_input: tuple[int, int] = (640, 640),
+    detection_threshold: float = 0.5,
+    nms_threshold: float = 0.4,
+    engine_cache: Path | None = None,
+) -> Encoder:
+    """Return the encoder `name`, warm: "classical", or the model pack of that name in `models_dir`.
+
+    Every argument after `models_dir` but `limits` concerns packs alone. Raises PackError when the pack is missing or
+    unusable and ProviderUnavailable when the models would not run on `provider`.
+    """
+    if name == CLASSICAL:
+        from encoders.classical import ClassicalEncoder
+
+        return ClassicalEncoder(limits)
+    pack = find_pack(models_dir, name)
+    from encoders.insightface_pack import InsightFacePackEncoder  # 2 s of imports that a missing pack need not wait for
+
+    return InsightFacePackEncoder(
+        pack,
+        provider=provider,
+        threads=threads,
+        limits=limits,
+        detection_input=detection_input,
+        detection_threshold=detection_threshold,
+        nms_threshold=nms_threshold,
+        engine_cache=engine_cache,
+    )

@@ -1,0 +1,52 @@
+"""What the database driver can fail with, turned once into errors of the store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from store.errors import InvalidValue, StoreUnavailable
+
+Connection: TypeAlias = Any  # asyncpg.Connection, or the pool's proxy for one; asyncpg has no stubs
+Row: TypeAlias = Any  # asyncpg.Record
+
+INVALID = (
+    asyncpg.DataError,  # class 22, found by the server
+    asyncpg.exceptions._base.DataError,  # found by the driver before it sends
+    asyncpg.CheckViolationError,
+)
+UNAVAILABLE = (
+    OSError,  # refused, reset, no such socket; TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutdown, crash, starting up, statement timeout
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,  # the former primary, after a failover
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialisation
+    asyncpg.InterfaceError,  # the connection or the pool is closed
+    asyncpg.InternalClientError,
+)
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Raise StoreUnavailable or InvalidValue for what the driver raises inside."""
+    try:
+        yield
+    except INVALID as exc:
+        raise InvalidValue("request", "the database does not accept it") from exc
+    except UNAVAILABLE as exc:
+        raise StoreUnavailable() from exc
+
+
+def is_connection_lost(exc: BaseException) -> bool:
+    """Whether a new connection may do what this one could not: the server went away, or the pool was replaced."""
+    if isinstance(exc, TimeoutError | asyncpg.QueryCanceledError | asyncpg.InternalClientError):
+        return False
+    return isinstance(
+        exc, OSError | asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError | asyncpg.InterfaceError
+    ) and not isinstance(exc, INVALID)

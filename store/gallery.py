@@ -1,0 +1,301 @@
+"""The gallery: every operation on collections, persons and faces, one method each.
+
+Reads may run twice when a connection is lost; a write runs once, in one transaction, and is acknowledged after its
+commit. With an `Idempotency` a repeated write returns the first outcome and changes nothing.
+
+Whatever is not there, or is another tenant's, raises CollectionNotFound, PersonNotFound or FaceNotFound. Any method
+raises StoreUnavailable while the database is away.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from store import collection_table, enrollment, face_table, person_table
+from store.driver import Connection
+from store.idempotency import find_outcome, once
+from store.pool import Database, PoolSettings
+from store.search import SearchSettings, search_collection, verify_person
+from store.types import (
+    Collection,
+    Enrollment,
+    FaceRecord,
+    Idempotency,
+    NewCollection,
+    NewFace,
+    NewPerson,
+    Person,
+    Replay,
+    SearchOutcome,
+    Statistics,
+    Verification,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Gallery:
+    """An open gallery."""
+
+    def __init__(self, database: Database, settings: SearchSettings) -> None:
+        self._database = database
+        self._settings = settings
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        min_connections: int = 1,
+        max_connections: int = 4,
+        statement_timeout_s: float = 5.0,
+        ef_search: int = 100,
+        exact_below: int = 20_000,
+        rerank: int = 100,
+        wait_s: float = 30.0,
+    ) -> Self:
+        """Connect to a migrated database, trying for `wait_s` while it is not reachable.
+
+        See `PoolSettings` and `SearchSettings` for what the settings mean; ValueError where one is out of bounds.
+        Raises StoreUnavailable, SchemaMismatch, UnsupportedDatabase.
+        """
+        pool = PoolSettings(min_connections, max_connections, ef_search, statement_timeout_s)
+        settings = SearchSettings(exact_below, rerank)
+        return cls(await Database.open(url, pool, wait_s=wait_s), settings)
+
+    @property
+    def settings(self) -> SearchSettings:
+        """How is searched at present."""
+        return self._settings
+
+    async def close(self) -> None:
+        """Close the connections, after the operations under way."""
+        await self._database.close()
+
+    async def reconfigure(
+        self, *, ef_search: int | None = None, exact_below: int | None = None, rerank: int | None = None
+    ) -> None:
+        """Change how is searched, while searches run. Raises ValueError for values out of bounds."""
+        changes = {"exact_below": exact_below, "rerank": rerank}
+        settings = replace(self._settings, **{name: value for name, value in changes.items() if value is not None})
+        if ef_search is not None:
+            await self._database.change_ef_search(ef_search)
+        self._settings = settings
+
+    async def ping(self) -> None:
+        """Return if the database answers."""
+        await self._database.read(lambda connection: connection.execute("select 1"))
+
+    async def statistics(self, tenant: str) -> Statistics:
+        """Return how much the tenant has stored."""
+        return await self._read(collection_table.statistics, tenant)
+
+    async def replay(self, tenant: str, idempotency: Idempotency) -> Replay | None:
+        """Return what a write already did under the key, or None. Raises IdempotencyKeyReused."""
+        return await self._read(find_outcome, tenant, idempotency)
+
+    async def create_collection(
+        self, tenant: str, new: NewCollection, *, idempotency: Idempotency | None = None
+    ) -> Collection:
+        """Create a collection. Raises CollectionExists."""
+        return await self._write(idempotency, "collection", collection_table.create, tenant, new)
+
+    async def get_collection(self, tenant: str, id: str) -> Collection:
+        """Return the collection."""
+        return await self._read(collection_table.get, tenant, id)
+
+    async def list_collections(
+        self, tenant: str, *, after: str | None = None, limit: int = 50, granted: Sequence[str] | None = None
+    ) -> tuple[Collection, ...]:
+        """Return collections by ascending id, those after `after`. `granted`: ids or globs with * and ?."""
+        return await self._read(collection_table.list_page, tenant, after=after, limit=limit, granted=granted)
+
+    async def update_collection(
+        self, tenant: str, id: str, changes: Mapping[str, Any], *, idempotency: Idempotency | None = None
+    ) -> Collection:
+        """Change properties, see `collection_table.UPDATABLE`. Raises CollectionCapacityExceeded, InvalidValue."""
+        return await self._write(idempotency, "collection", collection_table.update, tenant, id, changes)
+
+    async def delete_collection(
+        self, tenant: str, id: str, *, force: bool = False, idempotency: Idempotency | None = None
+    ) -> None:
+        """Delete the collection; the index keeper removes its rows. Raises CollectionNotEmpty unless `force`."""
+        await self._write(idempotency, "nothing", collection_table.delete, tenant, id, force=force)
+
+    async def enroll_person(
+        self,
+        tenant: str,
+        collection: str,
+        new: NewPerson,
+        faces: Sequence[NewFace],
+        contract_id: str,
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> Enrollment:
+        """Create a person with faces. Raises PersonExists, ExternalIdExists, and as `add_faces`."""
+        return await self._write(
+            idempotency, "enrollment", enrollment.enroll_person, tenant, collection, new, faces, contract_id
+        )
+
+    async def get_person(self, tenant: str, collection: str, id: str) -> Person:
+        """Return the person."""
+        return await self._read(person_table.get, tenant, collection, id)
+
+    async def list_persons(
+        self, tenant: str, collection: str, *, after: str | None = None, limit: int = 50, search: str | None = None
+    ) -> tuple[Person, ...]:
+        """Return persons by ascending id, those after `after`. `search`: part of an id, name or external id."""
+        return await self._read(person_table.list_page, tenant, collection, after=after, limit=limit, search=search)
+
+    async def update_person(
+        self,
+        tenant: str,
+        collection: str,
+        id: str,
+        changes: Mapping[str, Any],
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> Person:
+        """Change name, external_id or metadata. Raises ExternalIdExists, InvalidValue."""
+        return await self._write(idempotency, "person", person_table.update, tenant, collection, id, changes)
+
+    async def delete_person(
+        self, tenant: str, collection: str, id: str, *, idempotency: Idempotency | None = None
+    ) -> None:
+        """Delete the person with all faces."""
+        await self._write(idempotency, "nothing", enrollment.delete_person, tenant, collection, id)
+
+    async def merge_person(
+        self, tenant: str, collection: str, source: str, target: str, *, idempotency: Idempotency | None = None
+    ) -> Person:
+        """Give all faces of `source` to `target`, which is returned; `source` is deleted.
+
+        Raises PersonFaceLimitExceeded, InvalidValue.
+        """
+        return await self._write(idempotency, "person", enrollment.merge_person, tenant, collection, source, target)
+
+    async def add_faces(
+        self,
+        tenant: str,
+        collection: str,
+        person: str,
+        faces: Sequence[NewFace],
+        contract_id: str,
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> tuple[FaceRecord, ...]:
+        """Add faces to the person.
+
+        Raises CollectionModelMismatch, CollectionCapacityExceeded, PersonFaceLimitExceeded, InvalidValue.
+        """
+        return await self._write(
+            idempotency, "faces", enrollment.add_faces, tenant, collection, person, faces, contract_id
+        )
+
+    async def list_faces(
+        self, tenant: str, collection: str, person: str, *, after: str | None = None, limit: int = 50
+    ) -> tuple[FaceRecord, ...]:
+        """Return the person's faces, oldest first, those after the face `after`."""
+        return await self._read(face_table.list_page, tenant, collection, person, after=after, limit=limit)
+
+    async def get_face(self, tenant: str, collection: str, person: str, id: str) -> FaceRecord:
+        """Return the face."""
+        return await self._read(face_table.get, tenant, collection, person, id)
+
+    async def face_crop(self, tenant: str, collection: str, person: str, id: str) -> bytes:
+        """Return the saved JPEG of the face. Raises FaceImageNotFound."""
+        return await self._read(face_table.crop, tenant, collection, person, id)
+
+    async def face_embedding(self, tenant: str, collection: str, id: str, contract_id: str) -> npt.NDArray[np.float32]:
+        """Return the embedding, float32 (512,), of a face of any person. Raises CollectionModelMismatch."""
+        return await self._read(face_table.embedding, tenant, collection, id, contract_id)
+
+    async def delete_face(
+        self, tenant: str, collection: str, person: str, id: str, *, idempotency: Idempotency | None = None
+    ) -> None:
+        """Delete the face."""
+        await self._write(idempotency, "nothing", enrollment.delete_face, tenant, collection, person, id)
+
+    async def delete_faces(
+        self,
+        tenant: str,
+        collection: str,
+        person: str,
+        ids: Sequence[str] | None,
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> int:
+        """Delete these faces, or all for None; return how many there were. Unknown ids are passed over."""
+        return await self._write(idempotency, "count", enrollment.delete_faces, tenant, collection, person, ids)
+
+    async def move_face(
+        self,
+        tenant: str,
+        collection: str,
+        person: str,
+        id: str,
+        to_person: str,
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> FaceRecord:
+        """Give the face to another person of the collection. Raises PersonFaceLimitExceeded."""
+        return await self._write(idempotency, "face", enrollment.move_face, tenant, collection, person, id, to_person)
+
+    async def search(
+        self,
+        tenant: str,
+        collection: str,
+        contract_id: str,
+        probes: npt.NDArray[np.float32],
+        limit: int,
+        *,
+        exclude_person: str | None = None,
+    ) -> SearchOutcome:
+        """Return for each of `probes`, float32 (n, 512), the `limit` nearest persons, most similar first.
+
+        Raises CollectionModelMismatch, InvalidValue.
+        """
+        return await self._read(
+            search_collection,
+            tenant,
+            collection,
+            contract_id,
+            probes,
+            limit=limit,
+            exclude_person=exclude_person,
+            settings=self._settings,
+            ef_search=self._database.settings.ef_search,
+        )
+
+    async def verify(
+        self, tenant: str, collection: str, person: str, contract_id: str, probe: npt.NDArray[np.float32]
+    ) -> Verification:
+        """Return the person's face nearest to `probe`, float32 (512,). Raises CollectionModelMismatch."""
+        return await self._read(verify_person, tenant, collection, person, contract_id, probe)
+
+    async def _read(
+        self,
+        operation: Callable[Concatenate[Connection, str, P], Awaitable[T]],
+        tenant: str,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        return await self._database.read(lambda connection: operation(connection, tenant, *args, **kwargs))
+
+    async def _write(
+        self,
+        idempotency: Idempotency | None,
+        kind: str,
+        operation: Callable[Concatenate[Connection, str, P], Awaitable[T]],
+        tenant: str,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        async def run(connection: Connection) -> T:
+            return await operation(connection, tenant, *args, **kwargs)
+
+        return await self._database.write(lambda connection: once(connection, tenant, idempotency, kind, run))

@@ -1,0 +1,83 @@
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import asyncpg
+import pytest
+
+from store.gallery import Gallery
+from store.local import LocalPostgres, temporary_postgres
+from store.migrate import apply_migrations
+
+TEMPLATE = "gallery_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[LocalPostgres]:
+    """A server for tests that leave it alone."""
+    with temporary_postgres(settings={"fsync": "off"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: LocalPostgres) -> str:
+    """The name of a migrated database that every test gets a copy of."""
+    await create_database(postgres, TEMPLATE)
+    await apply_migrations(postgres.url_of(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def database_numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture
+async def empty_url(postgres: LocalPostgres, database_numbers: Iterator[int]) -> str:
+    """The URL of a database without a schema."""
+    name = f"empty_{next(database_numbers)}"
+    await create_database(postgres, name)
+    return postgres.url_of(name)
+
+
+@pytest.fixture
+async def url(postgres: LocalPostgres, template: str, database_numbers: Iterator[int]) -> str:
+    """The URL of a migrated database of the test's own."""
+    name = f"gallery_{next(database_numbers)}"
+    await create_database(postgres, name, template)
+    return postgres.url_of(name)
+
+
+@pytest.fixture
+async def open_gallery(url: str) -> AsyncIterator[Callable[..., Awaitable[Gallery]]]:
+    """Open galleries on the test's database, all closed at its end."""
+    opened: list[Gallery] = []
+
+    async def open_one(**settings: object) -> Gallery:
+        settings.setdefault("min_connections", 0)
+        opened.append(await Gallery.open(url, **settings))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_one
+    for gallery in opened:
+        await gallery.close()
+
+
+@pytest.fixture
+async def gallery(open_gallery: Callable[..., Awaitable[Gallery]]) -> Gallery:
+    return await open_gallery()
+
+
+@pytest.fixture
+async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A plain connection to the test's database."""
+    opened = await asyncpg.connect(url)
+    yield opened
+    await opened.close()
+
+
+async def create_database(server: LocalPostgres, name: str, template: str = "template0") -> None:
+    connection = await asyncpg.connect(server.url)
+    try:
+        await connection.execute(f"create database {name} template {template}")
+    finally:
+        await connection.close()

@@ -1,0 +1,85 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from store.errors import CollectionNotFound
+from store.gallery import Gallery
+from store.types import Idempotency, NewPerson, Statistics
+from tests.store.faces import CONTRACT, collection, embedding, face
+
+ASK: dict[str, Callable[[Gallery, str, str], Awaitable[Any]]] = {
+    "get_collection": lambda g, t, f: g.get_collection(t, "staff"),
+    "update_collection": lambda g, t, f: g.update_collection(t, "staff", {"name": "x"}),
+    "delete_collection": lambda g, t, f: g.delete_collection(t, "staff", force=True),
+    "enroll_person": lambda g, t, f: g.enroll_person(t, "staff", NewPerson("eve"), [], CONTRACT.id),
+    "get_person": lambda g, t, f: g.get_person(t, "staff", "ada"),
+    "list_persons": lambda g, t, f: g.list_persons(t, "staff"),
+    "update_person": lambda g, t, f: g.update_person(t, "staff", "ada", {"name": "x"}),
+    "delete_person": lambda g, t, f: g.delete_person(t, "staff", "ada"),
+    "merge_person": lambda g, t, f: g.merge_person(t, "staff", "ada", "grace"),
+    "add_faces": lambda g, t, f: g.add_faces(t, "staff", "ada", [face()], CONTRACT.id),
+    "list_faces": lambda g, t, f: g.list_faces(t, "staff", "ada"),
+    "get_face": lambda g, t, f: g.get_face(t, "staff", "ada", f),
+    "delete_face": lambda g, t, f: g.delete_face(t, "staff", "ada", f),
+    "delete_faces": lambda g, t, f: g.delete_faces(t, "staff", "ada", None),
+    "move_face": lambda g, t, f: g.move_face(t, "staff", "ada", f, "grace"),
+    "face_crop": lambda g, t, f: g.face_crop(t, "staff", "ada", f),
+    "face_embedding": lambda g, t, f: g.face_embedding(t, "staff", f, CONTRACT.id),
+    "search": lambda g, t, f: g.search(t, "staff", CONTRACT.id, embedding(1)[None], 1),
+    "verify": lambda g, t, f: g.verify(t, "staff", "ada", CONTRACT.id, embedding(1)),
+}
+
+
+@pytest.mark.parametrize("tenant", ["umbrella", "", "ACME", "ac\x00me", "\ud800"])
+async def test_another_tenant_finds_nothing_and_changes_nothing(gallery: Gallery, tenant: str) -> None:
+    await gallery.create_collection("acme", collection(save_face_crops=True))
+    enrolled = await gallery.enroll_person("acme", "staff", NewPerson("ada"), [face(crop=b"jpeg")], CONTRACT.id)
+    await gallery.enroll_person("acme", "staff", NewPerson("grace"), [], CONTRACT.id)
+
+    for ask in ASK.values():
+        with pytest.raises(CollectionNotFound):
+            await ask(gallery, tenant, enrolled.faces[0].id)
+
+    assert await gallery.list_collections(tenant) == ()
+    assert await gallery.statistics(tenant) == Statistics(0, 0, 0)
+    assert await gallery.statistics("acme") == Statistics(1, 2, 1)
+    assert await gallery.get_person("acme", "staff", "ada") == enrolled.person
+
+
+async def test_every_operation_on_a_collection_is_asked_for_another_tenant() -> None:
+    without_a_collection = {
+        "open",
+        "close",
+        "ping",
+        "settings",
+        "reconfigure",
+        "statistics",
+        "replay",
+        "create_collection",
+        "list_collections",
+    }
+
+    operations = {name for name in vars(Gallery) if not name.startswith("_")}
+
+    assert operations - without_a_collection == set(ASK)
+
+
+async def test_a_face_of_another_collection_is_not_found_under_this_one(gallery: Gallery) -> None:
+    for id in ("here", "there"):
+        await gallery.create_collection("acme", collection(id=id))
+    enrolled = await gallery.enroll_person("acme", "there", NewPerson("ada"), [face()], CONTRACT.id)
+    await gallery.enroll_person("acme", "here", NewPerson("ada"), [], CONTRACT.id)
+
+    from_here = gallery.list_faces("acme", "here", "ada", after=enrolled.faces[0].id)
+
+    assert await from_here == ()
+    assert await gallery.delete_faces("acme", "here", "ada", [enrolled.faces[0].id]) == 0
+
+
+async def test_idempotency_keys_of_tenants_do_not_meet(gallery: Gallery) -> None:
+    key = Idempotency("key-1", "request")
+    await gallery.create_collection("acme", collection(name="Theirs"), idempotency=key)
+
+    assert await gallery.replay("umbrella", key) is None
+    assert (await gallery.create_collection("umbrella", collection(name="Ours"), idempotency=key)).name == "Ours"
