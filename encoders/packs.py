@@ -1,32 +1,16 @@
 """Finds model packs on disk and says what they are: two ONNX files, a licence and a threshold."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from encoders.errors import PackCorrupt, PackError, PackIncomplete, PackNotFound
 from encoders.onnx_models import DETECTOR_OUTPUTS_WITH_LANDMARKS, OnnxModel, file_sha256, read_model
-from encoders.pack_catalog import ARCFACE_THRESHOLD, EMBEDDING_DIMENSION, KNOWN_PACKS
+from encoders.pack_catalog import EMBEDDING_DIMENSION, KNOWN_PACKS
+from encoders.pack_manifest import MANIFEST_FILE, PackManifest, read_manifest
 from encoders.types import ModelComponent
 
-MANIFEST_FILE = "faceserve-pack.json"
 PACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-UNKNOWN_LICENCE = "unknown: ask whoever made the pack"
-
-
-@dataclass(frozen=True, slots=True)
-class PackManifest:
-    """What a `faceserve-pack.json` may state about the pack it lies in; every field is optional."""
-
-    version: str = "1"
-    licence: str = UNKNOWN_LICENCE
-    commercial_use: bool = False
-    default_threshold: float = ARCFACE_THRESHOLD
-    detector: str | None = None
-    recogniser: str | None = None
-    detector_sha256: str | None = None
-    recogniser_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,36 +114,6 @@ def verify_pack(pack: Pack) -> tuple[ModelComponent, ModelComponent]:
             "recognition", pack.recogniser.name, recogniser, recogniser_model.input_size, EMBEDDING_DIMENSION
         ),
     )
-
-
-def read_manifest(directory: Path, name: str) -> PackManifest:
-    """Return the manifest in `directory`, or an empty one. Raises PackCorrupt for one that makes no sense."""
-    try:
-        text = (directory / MANIFEST_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return PackManifest()
-    try:
-        fields = json.loads(text)
-        manifest = PackManifest(**fields)
-    except (ValueError, TypeError) as exc:  # no JSON, no object, or a key that does not exist
-        raise PackCorrupt(name, f"{MANIFEST_FILE} is not a manifest: {exc}.") from exc
-    for field, value in fields.items():
-        expected = type(getattr(PackManifest(), field) or "")
-        if type(value) is not expected and not (expected is float and type(value) is int):
-            raise PackCorrupt(name, f"{MANIFEST_FILE}: {field} must be of type {expected.__name__}.")
-    if not -1 <= manifest.default_threshold <= 1:
-        raise PackCorrupt(name, f"{MANIFEST_FILE}: default_threshold must lie between -1 and 1.")
-    for file in (manifest.detector, manifest.recogniser):
-        if file is not None and Path(file).name != file:
-            raise PackCorrupt(name, f"{MANIFEST_FILE}: a model is named by its file alone, found a folder in the name.")
-    return manifest
-
-
-def write_manifest(directory: Path, manifest: PackManifest) -> None:
-    """Write `manifest` into `directory`."""
-    fields = {name: getattr(manifest, name) for name in PackManifest.__slots__}
-    text = json.dumps({name: value for name, value in fields.items() if value is not None}, indent=2)
-    (directory / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def _status(models_dir: Path, name: str) -> PackStatus:

@@ -13,8 +13,8 @@ from encoders.types import Quality
 FACE_ROWS = slice(28, 104)
 FACE_COLUMNS = slice(24, 88)
 
-# Sharpness is v / (v + this), v the variance of the crop's Laplacian. The median v of 27 faces in photos is 970, and 150
-# or 33 when they are blurred by 1 or 2 px of the crop: sharpness 0.87, 0.5 and 0.18.
+# Sharpness is v / (v + this), v the variance of the crop's Laplacian. The median v of 27 faces in photos is 970, 150
+# blurred by 1 px of the crop and 33 by 2 px: sharpness 0.87, 0.5 and 0.18.
 SHARPNESS_HALF = 150.0
 
 # Mean luma (0 to 1) below and above which a face counts as under- and overexposed; in between exposure is perfect.
@@ -67,20 +67,13 @@ def angles_of(landmarks: npt.NDArray[np.float32]) -> tuple[float, float, float]:
     model -= model.mean(axis=0)
     points = np.asarray(landmarks, np.float64)
     points = points - points.mean(axis=0)
-    camera = np.linalg.lstsq(model, points, rcond=None)[0].T  # (2, 3): the camera's axes, times the scale
-    right, down = camera[0], camera[1]
-    if not np.isfinite(camera).all() or np.linalg.norm(right) < 1e-9 or np.linalg.norm(down) < 1e-9:
+    camera = np.linalg.lstsq(model, points, rcond=None)[0].T  # (2, 3): the picture's axes in the head's, times a scale
+    if np.linalg.norm(camera) < 1e-9:
         return 0.0, 0.0, 0.0
-    right = right / np.linalg.norm(right)
-    down = down / np.linalg.norm(down)
-    # Where the nose's axis (0, 0, 1) ends up in the picture, and what is left of it towards the camera.
-    sideways, downwards = right[2], down[2]
-    forwards = math.sqrt(max(0.0, 1.0 - sideways**2 - downwards**2))
-    yaw = math.degrees(math.atan2(sideways, forwards))
-    pitch = math.degrees(math.atan2(-downwards, math.hypot(sideways, forwards)))
-    return yaw, pitch, _roll(points)
-
-
-def _roll(points: npt.NDArray[np.float64]) -> float:
-    across = points[1] - points[0] + points[4] - points[3]  # eyes and mouth corners, left to right
-    return math.degrees(math.atan2(across[1], across[0]))
+    left, _, right = np.linalg.svd(camera, full_matrices=False)
+    across, down = left @ right  # (3,), (3,): the nearest two that are at right angles and of length 1
+    towards = np.cross(across, down)
+    yaw = math.atan2(-towards[0], towards[2])
+    pitch = math.asin(max(-1.0, min(1.0, towards[1])))
+    roll = math.atan2(-across[1], down[1])
+    return math.degrees(yaw), math.degrees(pitch), math.degrees(roll)

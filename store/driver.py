@@ -28,6 +28,15 @@ UNAVAILABLE = (
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,  # deadlock, serialisation
     asyncpg.InterfaceError,  # the connection or the pool is closed
+    # A session that the server has ended, but whose socket is not closed yet, fails with "another operation is in
+    # progress" before it sends anything (asyncpg 0.32). Also: no primary among the hosts of the URL.
+    asyncpg.InternalClientError,
+)
+LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
 
@@ -45,8 +54,6 @@ def driver_errors() -> Iterator[None]:
 
 def is_connection_lost(exc: BaseException) -> bool:
     """Whether a new connection may do what this one could not: the server went away, or the pool was replaced."""
-    if isinstance(exc, TimeoutError | asyncpg.QueryCanceledError | asyncpg.InternalClientError):
+    if isinstance(exc, (TimeoutError, asyncpg.QueryCanceledError, *INVALID)):
         return False
-    return isinstance(
-        exc, OSError | asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError | asyncpg.InterfaceError
-    ) and not isinstance(exc, INVALID)
+    return isinstance(exc, LOST)

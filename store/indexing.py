@@ -20,6 +20,8 @@ from store.rows import index_name
 
 KEEPER_LOCK = 7_236_410_002  # advisory lock key, ours alone
 M, EF_CONSTRUCTION = 16, 128  # recall at 1 of genuine matches 1.0 at ef_search 100, 20,000 faces; see README
+MAX_DOUBLINGS = 5  # of the pause between steps, while they fail
+BUILD_BYTES = 2500  # per face: 1.8 KB of graph and some air
 
 logger = logging.getLogger(__name__)
 
@@ -36,27 +38,34 @@ class KeptIndexes:
 class IndexKeeper:
     """Keeps the indexes of `gallery`'s database at `url`: built from `exact_below` faces, dropped below half of that.
 
-    `maintenance_work_mem` should hold the graph, about 1.8 KB per face, or the build becomes many times slower.
+    A build whose graph does not fit into `max_build_memory_mb` becomes many times slower.
     """
 
     def __init__(
-        self, url: str, gallery: Gallery, *, interval_s: float = 10.0, maintenance_work_mem: str = "1GB"
+        self, url: str, gallery: Gallery, *, interval_s: float = 10.0, max_build_memory_mb: int = 1024
     ) -> None:
         self._url = url
         self._gallery = gallery
         self._interval_s = interval_s
-        self._maintenance_work_mem = maintenance_work_mem
+        self._max_build_memory_mb = max_build_memory_mb
         self._connection: Connection | None = None
 
     async def run(self) -> None:
-        """Step every `interval_s` until cancelled; an unreachable database is tried again at the next step."""
+        """Step every `interval_s` until cancelled; after failures less and less often, as builds cost much."""
+        failures = 0
         try:
             while True:
                 try:
                     await self.run_once()
+                    failures = 0
                 except StoreUnavailable as exc:
-                    logger.warning("The index keeper waits for the database: %s", exc.__cause__)
-                await asyncio.sleep(self._interval_s)
+                    failures += 1
+                    logger.warning("The index keeper waits for the database: %r", exc.__cause__)
+                except Exception:  # searches stay exact without a keeper; a later step may do what this one could not
+                    failures += 1
+                    logger.exception("The index keeper failed")
+                pause_s = self._interval_s * 2 ** min(failures, MAX_DOUBLINGS)
+                await asyncio.sleep(pause_s)
         finally:
             await self.close()
 
@@ -89,7 +98,6 @@ class IndexKeeper:
                     "application_name": "faceserve index keeper",
                     "statement_timeout": "0",
                     "lock_timeout": "0",
-                    "maintenance_work_mem": self._maintenance_work_mem,
                 },
             )
         return self._connection
@@ -112,16 +120,25 @@ class IndexKeeper:
         for name in dropped:
             await connection.execute(f"drop index concurrently if exists {name}")
             logger.info("Dropped index %s", name)
-        while await purge_chunk(connection):
-            pass
-        while await purge_keys(connection):
-            pass
+        await _purge(connection)
         built = tuple(sorted(wanted - kept))
         for name in built:
             collection_pk, contract_pk, face_count = counts[name]
             logger.info("Building index %s over %d faces", name, face_count)
+            # Parallel workers allocate all of it at once in shared memory: no more than the graph needs.
+            memory_mb = min(64 + face_count * BUILD_BYTES // 2**20, self._max_build_memory_mb)
+            await connection.execute(f"set maintenance_work_mem = '{memory_mb:d}MB'")
             await _build(connection, collection_pk, contract_pk)
+            await _purge(connection)  # a build takes long; what is to be deleted does not wait for the next as well
         return KeptIndexes(True, built, dropped)
+
+
+async def _purge(connection: Connection) -> None:
+    """Remove what deleted collections held, and keys that have expired."""
+    while await purge_chunk(connection):
+        pass
+    while await purge_keys(connection):
+        pass
 
 
 async def _existing_indexes(connection: Connection) -> dict[str, bool]:
@@ -160,3 +177,4 @@ async def _build(connection: Connection, collection_pk: int, contract_pk: int) -
         await connection.execute(f"drop index concurrently if exists {index_name(collection_pk, contract_pk)}")
         await connection.execute("set max_parallel_maintenance_workers = 0")
         await connection.execute(sql)
+        await connection.execute("reset max_parallel_maintenance_workers")

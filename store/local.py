@@ -7,7 +7,6 @@ directory's lock owns the server and stops it; any other process joins as a gues
 
 import fcntl
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -22,6 +21,7 @@ from typing import Self
 from urllib.parse import quote
 
 from store.errors import LocalDatabaseFailed
+from store.initdb import create_cluster
 from store.postmaster import Postmaster, forget_crashed_postmaster, read_postmaster
 from store.postmaster_user import PostmasterUser, postmaster_user
 
@@ -32,7 +32,7 @@ MAX_SOCKET_PATH_BYTES = 103  # sun_path holds 108 bytes on Linux and 104 on macO
 # fsync and synchronous_commit keep their defaults, on: what was acknowledged survives a crash of the machine.
 # Embeddings do not compress, so wal_compression stays off.
 SETTINGS: Mapping[str, str] = {
-    "shared_buffers": "256MB",  # 1 KB of heap and index per 2 faces: holds about 75,000 faces
+    "shared_buffers": "256MB",  # about 95,000 embeddings at 2.7 KB
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
@@ -66,12 +66,14 @@ class LocalPostgres:
         *,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
-        timeout_s: float = 60.0,
+        timeout_s: float = 300.0,
     ) -> None:
         self.directory = Path(directory).expanduser().absolute()
         self._port = port
         self._settings = {**SETTINGS, **(settings or {})}
-        self._timeout_s = timeout_s
+        self._timeout_s = (
+            timeout_s  # replaying 2 GB of WAL after a crash takes a minute; a failed start is told at once
+        )
         self._cluster = self.directory / "cluster"
         self._password = self.directory / "password"
         self._log = self.directory / "postgres.log"
@@ -83,15 +85,16 @@ class LocalPostgres:
 
         Raises LocalDatabaseFailed, with the end of the server's log.
         """
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = self._lock if self._lock is not None else _lock(self.directory / "lock")
-        if self._lock is not None and self._running() is None:
-            try:
-                self._launch()
-            except BaseException:
-                self._release()
-                raise
-        self._wait_until_ready()
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = self._lock if self._lock is not None else _lock(self.directory / "lock")
+            self._start()
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            self.stop()
+            raise LocalDatabaseFailed("start", str(exc)) from exc
+        except BaseException:
+            self.stop()
+            raise
         return self.url
 
     def stop(self) -> None:
@@ -107,6 +110,8 @@ class LocalPostgres:
                 if not ended:
                     raise LocalDatabaseFailed("stop", f"Process {postmaster.pid} does not end.")
             if self._process is not None:
+                if postmaster is None:
+                    self._process.terminate()  # so early in its start that it has not told its pid
                 self._process.wait(10.0)
                 self._process = None
             if (socket_directory := _short_socket_directory(self._cluster)).is_dir():
@@ -154,12 +159,30 @@ class LocalPostgres:
             self._process.poll()  # a killed child stays a zombie, alive to PostgreSQL's own check, until it is reaped
         return read_postmaster(self._cluster)
 
+    def _start(self) -> None:
+        """Return once the server accepts connections. The owner launches it, or launches it anew if it just died."""
+        deadline = time.monotonic() + self._timeout_s
+        has_launched = False
+        while True:
+            postmaster = self._running()
+            if postmaster is not None and postmaster.accepts_connections():
+                return
+            is_starting = self._process is not None and self._process.returncode is None
+            is_down = postmaster is None and not is_starting and self.is_owner
+            if (is_down and has_launched) or time.monotonic() > deadline:
+                log = self._log.read_text(errors="replace") if self._log.exists() else ""
+                raise LocalDatabaseFailed("start", log[-2000:].strip())
+            if is_down:
+                self._launch()
+                has_launched = True
+            time.sleep(0.02)
+
     def _launch(self) -> None:
         user = postmaster_user()
         binaries = user.binaries()
         user.grant_traversal(self.directory)
         if not self._cluster.exists():
-            self._create_cluster(user, binaries)
+            create_cluster(self._cluster, self._password, user, self._timeout_s)
         version = (self._cluster / "PG_VERSION").read_text().strip()
         if version != str(MAJOR_VERSION):
             raise LocalDatabaseFailed("start", f"Its data is of PostgreSQL {version}; expected {MAJOR_VERSION}.")
@@ -186,40 +209,6 @@ class LocalPostgres:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **user.popen()
             )
 
-    def _create_cluster(self, user: PostmasterUser, binaries: Path) -> None:
-        """Make the cluster beside its final name and rename it: a killed initdb leaves nothing that looks whole."""
-        partial = self.directory / "cluster.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(mode=0o700)
-        self._password.touch(mode=0o600)
-        self._password.write_text(secrets.token_urlsafe(24))
-        user.own(partial)
-        user.own(self._password)
-        # The builtin C.UTF-8 locale sorts by code point and folds case for all of Unicode, the same everywhere.
-        finished = subprocess.run(
-            [
-                str(binaries / "initdb"),
-                f"--pgdata={partial}",
-                "--username=postgres",
-                f"--pwfile={self._password}",
-                "--auth-local=trust",  # the socket's directory is open to this user alone
-                "--auth-host=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-                "--locale=C",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=self._timeout_s,
-            check=False,
-            **user.popen(),
-        )
-        if finished.returncode != 0:
-            raise LocalDatabaseFailed("create its data", finished.stdout.decode(errors="replace")[-2000:])
-        partial.rename(self._cluster)
-
     def _socket_directory(self, user: PostmasterUser, port: int) -> Path:
         directory = self.directory / "run"
         if len(os.fsencode(directory / f".s.PGSQL.{port}")) > MAX_SOCKET_PATH_BYTES:
@@ -229,19 +218,6 @@ class LocalPostgres:
         directory.mkdir(mode=0o700)
         user.own(directory)
         return directory
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self._timeout_s
-        while True:
-            postmaster = self._running()
-            if postmaster is not None and postmaster.is_ready:
-                return
-            has_ended = self._process is not None and self._process.returncode is not None
-            if has_ended or time.monotonic() > deadline:
-                log = self._log.read_text(errors="replace") if self._log.exists() else ""
-                self.stop()
-                raise LocalDatabaseFailed("start", log[-2000:].strip())
-            time.sleep(0.02)
 
     def _release(self) -> None:
         if self._lock is not None:

@@ -1,5 +1,7 @@
 """The server process of a PostgreSQL data directory, as its `postmaster.pid` tells."""
 
+import socket
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +9,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from store.errors import LocalDatabaseFailed
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # answered by one byte, without authentication
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +23,31 @@ class Postmaster:
     host: str
     is_ready: bool
 
+    def accepts_connections(self) -> bool:
+        """Whether a session answers. `is_ready` alone may be the last word of a server that was killed just now."""
+        if not self.is_ready:
+            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(5.0)
+            try:
+                probe.connect(f"{self.socket_directory}/.s.PGSQL.{self.port}")
+                probe.sendall(SSL_REQUEST)
+                return probe.recv(1) in (b"N", b"S")
+            except OSError:
+                return False
+
     def end(self, signal_number: int, timeout_s: float) -> bool:
-        """Send the signal; return whether the process was gone within `timeout_s`."""
+        """Send the signal; return whether the process had ended within `timeout_s`. A zombie has."""
+        deadline = time.monotonic() + timeout_s
         try:
             process = psutil.Process(self.pid)
             process.send_signal(signal_number)
-            process.wait(timeout_s)
+            while process.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.01)
         except psutil.NoSuchProcess:
-            return True
-        except psutil.TimeoutExpired:
-            return False
+            pass
         return True
 
 

@@ -50,11 +50,6 @@ BEST_FACES = """
         from probes
         cross join lateral ({candidates}) as nearest
     ),
-    fetched as (
-        select number, count(*) as face_count
-        from candidates
-        group by number
-    ),
     best as (
         select distinct on (candidates.number, faces.person_pk)
             candidates.number, faces.person_pk, faces.face_id, candidates.distance
@@ -73,12 +68,10 @@ BEST_FACES = """
     )
     select
         probes.number,
-        coalesce(fetched.face_count, 0) as fetched_count,
         ranked.face_id,
         1 - ranked.distance as similarity,
         {person_columns}
     from probes
-    left join fetched using (number)
     left join ranked on ranked.number = probes.number and ranked.rank <= $3
     left join persons using (person_pk)
     order by probes.number, ranked.rank

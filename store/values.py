@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +14,16 @@ import numpy.typing as npt
 from store.errors import InvalidValue
 
 DIMENSION = 512  # of the column embeddings.embedding
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # after an even number of backslashes
 NORM_TOLERANCE = 1e-2  # half-precision inputs are normalised to about 1e-3
 
 
 def is_storable(text: str) -> bool:
     """Whether PostgreSQL can hold the text: no NUL character, no half of a surrogate pair."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def check_text(field: str, text: str | None) -> None:
@@ -30,11 +35,12 @@ def check_text(field: str, text: str | None) -> None:
 def check_json(field: str, value: Mapping[str, Any] | list[Any]) -> None:
     """Raise InvalidValue for what a jsonb column cannot hold."""
     try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as exc:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as exc:  # UnicodeEncodeError is a ValueError
         raise InvalidValue(field, "it is not JSON") from exc
-    if "\\u0000" in text or "\\ud" in text:
-        _check_json_texts(field, value)  # the escapes also stand for a backslash and the rest of valid pairs
+    if ESCAPED_NUL.search(text):
+        raise InvalidValue(field, "it contains a NUL character")
 
 
 def check_embeddings(field: str, embeddings: npt.NDArray[np.float32]) -> None:
@@ -65,15 +71,3 @@ def new_uuids(count: int) -> list[UUID]:
         value = milliseconds << 80 | 0x7 << 76 | (random_bits >> 62) << 64 | 0b10 << 62 | random_bits & (1 << 62) - 1
         uuids.append(UUID(int=value))
     return uuids
-
-
-def _check_json_texts(field: str, value: Any) -> None:
-    if isinstance(value, str):
-        check_text(field, value)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            check_text(field, str(key))
-            _check_json_texts(field, item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check_json_texts(field, item)

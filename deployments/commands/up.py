@@ -34,6 +34,8 @@ FAST_PATH = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED":
 ENVIRONMENT = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime reads it when it is loaded
     "RAY_USAGE_STATS_ENABLED": "0",
+    # under `uv run` Ray would start every worker through uv, in a copy of the working directory
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_worker_niceness": "0",  # at Ray's 15 a PostgreSQL on the same machine takes the models' CPU
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
 }
@@ -70,7 +72,8 @@ def up(options: UpOptions, console: Console) -> None:
     secret = local_secret(os.environ, options.data_dir, create=True)
     os.environ.update(ENVIRONMENT | (FAST_PATH if options.fast_path else {}))
     os.environ["FACESERVE_JWT_SECRET"] = secret
-    with database(options, console) as url:
+    with database(options, console) as postgres:
+        url = postgres.url
         os.environ["FACESERVE_DATABASE_URL"] = url
         with console.status("Migrating the database …"):
             applied = asyncio.run(apply_migrations(url))
@@ -87,9 +90,9 @@ def up(options: UpOptions, console: Console) -> None:
         with serving(options, settings, console):
             announce(options, settings, secret, console)
             while not stopping.wait(timeout=1.0):
-                pass
+                keep_running(postgres, console)
             console.print("\nStopping …")
-    console.print(f"Stopped. The data stays in {options.data_dir}")
+    console.print(f"Stopped. The data stays in {options.data_dir}", soft_wrap=True)
 
 
 def stop_event() -> threading.Event:
@@ -142,21 +145,36 @@ def choose_pack(options: UpOptions, console: Console) -> str:
 
 
 @contextlib.contextmanager
-def database(options: UpOptions, console: Console) -> Iterator[str]:
-    """Give the URL of the database: the one named, or one of our own that stops with us."""
+def database(options: UpOptions, console: Console) -> Iterator["LocalPostgres | ForeignPostgres"]:
+    """Give the database: the one named, or one of our own that stops with us."""
     url = options.database_url or os.environ.get("FACESERVE_DATABASE_URL")
     if url:
         console.print("Database: the one at FACESERVE_DATABASE_URL")
-        yield url
+        yield ForeignPostgres(url)
         return
     postgres = LocalPostgres(options.data_dir / "postgres")
     with console.status("Starting PostgreSQL …"):
-        url = postgres.start()
-    console.print(f"Database: PostgreSQL in {options.data_dir / 'postgres'}")
+        postgres.start()
+    console.print(f"Database: PostgreSQL in {options.data_dir / 'postgres'}", soft_wrap=True)
     try:
-        yield url
+        yield postgres
     finally:
         postgres.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPostgres:
+    """A database that somebody else runs."""
+
+    url: str
+
+
+def keep_running(postgres: LocalPostgres | ForeignPostgres, console: Console) -> None:
+    """Start our own PostgreSQL again if it was killed; the service reconnects by itself."""
+    if isinstance(postgres, LocalPostgres) and postgres.is_owner and postgres.pid is None:
+        console.print("[yellow]PostgreSQL ended; starting it again[/yellow]")
+        postgres.start()
+        console.print("PostgreSQL is back")
 
 
 @contextlib.contextmanager
@@ -176,6 +194,7 @@ def serving(options: UpOptions, settings: ServiceSettings, console: Console) -> 
         num_replicas=options.replicas,
         ray_actor_options={"num_cpus": threads, "num_gpus": 0 if options.provider == "cpu" else 1},
     )
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with console.status("Starting Ray …"):
         ray.init(
             address="local",
@@ -224,7 +243,9 @@ def announce(options: UpOptions, settings: ServiceSettings, secret: str, console
     # not through the console: it would break the lines that are there to be copied
     print(f"export FACESERVE_TOKEN={token}\n")
     print(f'curl -s -H "Authorization: Bearer {token}" {url}/v1/models\n', flush=True)
-    console.print("Then `faceserve demo` in another terminal. Ctrl-C stops the service and keeps the data.")
+    console.print(
+        "Then `faceserve demo` in another terminal. Ctrl-C stops the service and keeps the data.", soft_wrap=True
+    )
 
 
 def base_url(options: UpOptions) -> str:
