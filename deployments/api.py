@@ -37,6 +37,8 @@ def create_api(
         description=DESCRIPTION,
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,  # a redirect goes to whatever host the request claims, and answers before the token
     )
     app.state.context = ApiContext(services, settings, cursors)
     app.state.verifier = verifier

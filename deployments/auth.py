@@ -84,7 +84,7 @@ class Principal:
         """Raise CollectionNotGranted unless the token grants `collection`."""
         if self.collections is None:
             return
-        if not any(fnmatch.fnmatchcase(collection, pattern) for pattern in self.collections):
+        if not any(_grants(pattern, collection) for pattern in self.collections):
             raise CollectionNotGranted(collection)
 
 
@@ -172,6 +172,11 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
         scopes=tuple(scope.split()),
         collections=None if collections is None else tuple(collections),
     )
+
+
+def _grants(pattern: str, collection: str) -> bool:
+    """Tell whether a name or glob covers `collection`. Only * and ? are special, as where the store lists them."""
+    return fnmatch.fnmatchcase(collection, pattern.replace("[", "[[]"))
 
 
 def _pem_key(text: str) -> VerificationKey:

@@ -1,16 +1,19 @@
 """What a route needs beside its request: the services, the limits, the cursors; and what is read off the request."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
 from configs.settings import ApiSettings
 from deployments.auth import Principal
 from deployments.cursors import CursorCodec
 from deployments.ports import Services
 from deployments.problems import InvalidRequest
+from deployments.uploads import ImageRequest
 from store.types import Collection, Idempotency
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -47,14 +50,23 @@ def principal_of_request(request: Request) -> Principal:
     return principal
 
 
-def idempotency_of(request: Request, fingerprint: str, note: str = "") -> Idempotency | None:
-    """Return the client's `Idempotency-Key` for this request, None without one. Raises InvalidRequest."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
+def idempotency_of(request: Request, content: BaseModel | ImageRequest | str = "") -> Idempotency | None:
+    """Return the client's `Idempotency-Key` for this request, None without one. Raises InvalidRequest.
+
+    `content`: what tells the request from another one with the same method and path.
+    """
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
         return None
-    if IDEMPOTENCY_KEY.fullmatch(key) is None:
-        raise InvalidRequest("Expected an Idempotency-Key of 1 to 128 visible ASCII characters.")
-    return Idempotency(key=key, fingerprint=fingerprint, note=note)
+    if len(keys) != 1 or IDEMPOTENCY_KEY.fullmatch(keys[0]) is None:
+        raise InvalidRequest("Expected one Idempotency-Key of 1 to 128 visible ASCII characters.")
+    if isinstance(content, BaseModel):
+        content = content.model_dump_json()
+    elif isinstance(content, ImageRequest):
+        content = content.digest()
+    # the scope's path: `request.url` puts it together with the Host header and the query, either of which may be broken
+    told = f"{request.method} {request.scope['path']}\n{content}"
+    return Idempotency(key=keys[0], fingerprint=hashlib.sha256(told.encode()).hexdigest())
 
 
 Context = Annotated[ApiContext, Depends(context_of)]

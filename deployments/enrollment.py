@@ -1,7 +1,6 @@
 """From the photos of an enrolment to the faces that may be stored. Knows nothing of HTTP."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.tuning import IngressTuning
+from deployments import strict_json
 from deployments.ports import EmbedderPort, Seen, Services
 from deployments.problems import (
     EmbeddingContractMismatch,
@@ -62,7 +62,8 @@ async def review_images(
             rejected.append({"index": index, "filename": image.filename, "reason": outcome})
             continue
         accepted.append((index, outcome))
-        if external is None and isinstance(sight, Seen):
+        # one replica on another model is enough for the store to refuse them all
+        if external is None and isinstance(sight, Seen) and sight.model.contract.id != collection.contract.id:
             contract_id = sight.model.contract.id
     if options.review_mode == "strict":
         accepted, conflicts = await _refuse_look_alikes(services, tenant, collection, person_id, accepted, contract_id)
@@ -78,7 +79,10 @@ async def review_images(
 async def analyze_images(
     embedder: EmbedderPort, images: Sequence[bytes], collection: Collection, *, embeds: bool
 ) -> list[Seen | ImageError]:
-    """Return for each image what was seen in it, or why it cannot be used; replicas work on them side by side."""
+    """Return for each image what was seen in it, or why it cannot be used; replicas work on them side by side.
+
+    Raises what the embedder raises: Overloaded, Unavailable.
+    """
     options = single_face_options(collection.detection, embed=embeds, crop=collection.save_face_crops)
 
     async def analyze(image: bytes) -> Seen | ImageError:
@@ -87,8 +91,11 @@ async def analyze_images(
         except ImageError as error:
             return error
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(analyze(image)) for image in images]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(analyze(image)) for image in images]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
@@ -146,8 +153,8 @@ def external_vectors(options: FaceEnrollment, image_count: int, collection: Coll
 
 def _parsed(value: str | list[Any]) -> list[Any]:
     try:
-        vectors = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError) as error:
+        vectors = strict_json.load(value) if isinstance(value, str) else value
+    except ValueError as error:
         raise InvalidExternalEmbeddings("Expected external_embeddings to be a JSON list of vectors.") from error
     if not isinstance(vectors, list):
         raise InvalidExternalEmbeddings("Expected external_embeddings to be a JSON list of vectors.")

@@ -6,11 +6,13 @@ import uuid
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.ports import Overloaded
 from deployments.problems import RequestTimeout, RequestTooLarge, problem_response
 
+MAX_LENGTH_DIGITS = 18
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 SECURITY_HEADERS = {
@@ -58,15 +60,17 @@ class Gatekeeper:
             self._in_flight -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, responder: "_Responder", request_id: str) -> None:
+        limit_s = self._limits.request_timeout_s
+        timeout = asyncio.timeout(limit_s)
         try:
             body = BoundedBody(receive, Headers(scope=scope), self._limits.max_request_bytes)
-            async with asyncio.timeout(self._limits.request_timeout_s):
+            async with timeout:
                 await self._app(scope, body.receive, responder.send)
-        except TimeoutError:
-            limit = self._limits.request_timeout_s
-            await responder.fail(RequestTimeout(f"The request took longer than {limit:g} s."), request_id, scope)
+        except ClientDisconnect:  # in the middle of its body: there is nobody to answer
+            return
         except Exception as error:
-            await responder.fail(error, request_id, scope)
+            late = RequestTimeout(f"The request took longer than {limit_s:g} s.")
+            await responder.fail(late if timeout.expired() else error, request_id, scope)
 
 
 class BoundedBody:
@@ -77,15 +81,16 @@ class BoundedBody:
         self._limit = limit
         self._received = 0
         declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
-            raise _too_large(int(declared), limit)
+        # int() refuses thousands of digits, and no body is that long
+        if declared.isdecimal() and (len(declared) > MAX_LENGTH_DIGITS or int(declared) > limit):
+            raise _too_large(limit)
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             if self._received > self._limit:
-                raise _too_large(self._received, self._limit)
+                raise _too_large(self._limit)
         return message
 
 
@@ -123,10 +128,8 @@ def _is_health(scope: Scope) -> bool:
     return bool(scope["path"] == "/v1/health")
 
 
-def _too_large(found: int, limit: int) -> RequestTooLarge:
-    return RequestTooLarge(
-        f"The request body has {found:,} bytes or more; at most {limit:,} are accepted.", {"limit": limit}
-    )
+def _too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(f"Expected a request body of at most {limit:,} bytes; found a larger one.", {"limit": limit})
 
 
 async def _nothing() -> Message:

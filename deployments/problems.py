@@ -1,13 +1,15 @@
 """Errors to HTTP: the one place that knows status codes."""
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 import encoders.errors as encoder_errors
 import store.errors as store_errors
@@ -17,6 +19,7 @@ from deployments.ports import Overloaded, Unavailable
 
 LOGGER = logging.getLogger("faceserve.problems")
 RETRY_AFTER_S = 1
+MAX_REPEATED = 64  # characters of a client's own words in a message
 
 
 class Problem(Exception):
@@ -69,7 +72,7 @@ class UnsupportedSearchProfile(Problem):
 
 
 class InvalidDetectionProfile(Problem):
-    """The detector cannot run like that."""
+    """The detector cannot run on inputs like these."""
 
     code = "invalid_detection_profile"
 
@@ -131,6 +134,19 @@ class UnsupportedMediaType(Problem):
     code = "unsupported_media_type"
 
 
+class UnusableImage(Exception):
+    """One image of several cannot be used; `error` says why, and its status and code are those of the answer."""
+
+    def __init__(self, image: str, error: encoder_errors.ImageError) -> None:
+        super().__init__(image, error)
+        self.image = image
+        self.error = error
+        self.code = error.code
+
+    def __str__(self) -> str:
+        return f"In '{self.image}': {self.error}"
+
+
 class NoFaceFound(Problem):
     """There is no face in the image."""
 
@@ -190,6 +206,8 @@ def status_of(error: Exception) -> int | None:
     """Return the HTTP status of one of our errors, None for an exception that is not ours."""
     if isinstance(error, Problem):
         return error.status
+    if isinstance(error, UnusableImage):
+        return status_of(error.error)
     for kind in type(error).__mro__:
         if kind in STATUSES:
             return STATUSES[kind]
@@ -200,6 +218,8 @@ def details_of(error: Exception) -> Mapping[str, Any]:
     """Return the facts of an error that help a client to mend its request."""
     if isinstance(error, Problem):
         return error.details
+    if isinstance(error, UnusableImage):
+        return {**details_of(error.error), "image": error.image}
     if isinstance(error, encoder_errors.ImageTooLarge):
         return {"found": error.found, "limit": error.limit, "unit": error.unit}
     if isinstance(error, encoder_errors.UnsupportedImageFormat):
@@ -239,22 +259,47 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_validation(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return problem_response(InvalidRequest(validation_message(error.errors())), request.state.request_id)
+        return problem_response(validation_problem(error.errors()), request.state.request_id)
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         code = HTTP_CODES.get(error.status_code, "http_error")
         body = envelope(code, str(error.detail), request.state.request_id)
-        return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+        headers = {"Allow": ", ".join(allowed_methods(request))} if error.status_code == 405 else error.headers
+        return JSONResponse(body, status_code=error.status_code, headers=headers)
 
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
 
 
-def validation_message(errors: Any) -> str:
-    """Return one sentence for pydantic's `errors`: where, what was expected; values are not repeated."""
-    parts = []
-    for error in list(errors)[:3]:
-        place = ".".join(str(part) for part in error["loc"] if part not in ("query", "path", "body"))
-        parts.append(f"{place or 'body'}: {error['msg']}")
-    return "The request is malformed: " + "; ".join(parts) + "."
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods that the request's path takes; the router knows those of the first route that fits."""
+    routes = request.app.routes
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
+def validation_problem(errors: Sequence[Any]) -> Problem:
+    """Return the problem that pydantic's `errors` are: for each of them where, what was expected, and what was found."""
+    message = f"The request is malformed: {'; '.join(_told(error) for error in errors[:3])}."
+    place = tuple(errors[0]["loc"])
+    if place[:1] == ("metadata",):
+        return InvalidMetadata(message)
+    if place[:2] == ("detection", "input_sizes"):
+        return InvalidDetectionProfile(message)
+    return InvalidRequest(message)
+
+
+def _told(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"] if part not in ("query", "path", "body"))
+    if error["type"] == "value_error":  # one of ours, which says what it found
+        return f"{place[:MAX_REPEATED] or 'body'}: {error['ctx']['error']}"
+    told = f"{place[:MAX_REPEATED] or 'body'}: {error['msg']}"
+    value = error.get("input")
+    if error["type"] == "extra_forbidden" or not isinstance(value, str | int | float | None):
+        return told
+    found = json.dumps(value, ensure_ascii=False)
+    return f"{told}; found {found if len(found) <= MAX_REPEATED else found[:MAX_REPEATED] + '...'}"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from configs.tuning import IngressTuning
 from encoders.types import Analysis, AnalyzeOptions, Face, ModelDescription
-from store.types import Candidate, Collection, Contract, DetectionProfile, NewFace
+from store.types import Candidate, Contract, DetectionProfile, NewFace
 
 Decision = Literal["match", "uncertain", "no_match"]
 ReviewMode = Literal["off", "standard", "strict"]
@@ -20,7 +20,7 @@ UNIT_NORM_TOLERANCE = 2e-4  # what a float32 vector loses on its way through JSO
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a face is. `person` is the best candidate unless the decision is `no_match`."""
+    """Who a face is, as far as it can be told. `best` and `runner_up` are there also where nobody is similar enough."""
 
     decision: Decision
     best: Candidate | None
@@ -160,8 +160,3 @@ def contract_of(model: ModelDescription) -> Contract:
 def match_threshold(model: ModelDescription, tuning: IngressTuning) -> float:
     """Return the similarity of a match where no collection says it."""
     return model.default_threshold if tuning.match_threshold is None else tuning.match_threshold
-
-
-def uses_model(collection: Collection, model: ModelDescription) -> bool:
-    """Return whether the running `model` makes embeddings that can be compared with the collection's."""
-    return collection.contract.id == model.contract.id

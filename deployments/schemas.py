@@ -7,11 +7,13 @@ import json
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from deployments import strict_json
 from deployments.auth import NAME
 
 MAX_METADATA_BYTES = 16 * 2**10
+NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and "u0000"
 DETECTOR_STEP = 32  # SCRFD's coarsest stride
 MAX_DETECTOR_SIDE = 1280  # four times the work of 640; larger inputs find no more faces of use
 
@@ -36,11 +38,11 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError("expected a JSON object") from error
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"expected at most {MAX_METADATA_BYTES} bytes of JSON, found {size}")
-    if "\\u0000" in text:
+    if NUL_ESCAPE.search(text):
         raise ValueError("expected text without NUL")
     return value
 
@@ -56,7 +58,7 @@ def _detector_sizes(value: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _parsed(value: Any) -> Any:
     """Form fields carry JSON as text."""
-    return json.loads(value) if isinstance(value, str) else value
+    return strict_json.load(value) if isinstance(value, str) else value
 
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -69,6 +71,10 @@ FaceSelection = Literal["largest", "center_largest"]
 ReviewMode = Literal["off", "standard", "strict"]
 EmbeddingMode = Literal["server", "external_trusted"]
 LoadPolicy = Literal["eager", "lazy"]
+
+
+# Written, not enforced: pydantic's own `deprecated` warns whoever reads the field, which is the route that refuses it.
+DEPRECATED: dict[str, JsonValue] = {"deprecated": True}
 
 
 class _Request(BaseModel):
@@ -175,7 +181,7 @@ class DetectOptions(_Request):
 
     max_faces: int | None = Field(default=None, ge=1, le=100)
     collection_id: str | None = None
-    min_score: float | None = Field(default=None, deprecated=True)
+    min_score: float | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
 class CompareOptions(_Request):
@@ -189,7 +195,7 @@ class EmbeddingsOptions(_Request):
     """Options of `embeddings`."""
 
     collection_id: str | None = None
-    face_selection: str | None = Field(default=None, deprecated=True)
+    face_selection: str | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
 class SearchOptions(_Request):
@@ -197,7 +203,7 @@ class SearchOptions(_Request):
 
     limit: int = Field(default=5, ge=1, le=100)
     threshold: Similarity | None = None
-    face_selection: str | None = Field(default=None, deprecated=True)
+    face_selection: str | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
 class ProbeSearch(SearchOptions):

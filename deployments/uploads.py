@@ -8,21 +8,25 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from deployments.problems import InvalidRequest, UnsupportedMediaType, validation_message
+from deployments import strict_json
+from deployments.problems import InvalidRequest, UnsupportedMediaType, validation_problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MAX_FILES = 200  # above any deployment's own limit of images, so that this one is met first and can say how many came
 MAX_FIELDS = 32
 MAX_FIELD_BYTES = 4 * 2**20  # 100 external embeddings of 512 floats are 1.2 MB of JSON
+MAX_FILENAME = 255
 
 
 class _MemoryMultiPartParser(MultiPartParser):
@@ -57,10 +61,9 @@ class ImageRequest:
         """Return the other fields as `model`. Raises InvalidRequest."""
         return validated(model, self.fields)
 
-    def fingerprint(self, request: Request) -> str:
-        """Return what tells this request's content from another's, for idempotency; boundaries do not count."""
-        digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
-        digest.update(json.dumps(dict(self.fields), sort_keys=True, default=str).encode())
+    def digest(self) -> str:
+        """Return what tells this content from another, for idempotency; boundaries and names of files do not count."""
+        digest = hashlib.sha256(json.dumps(dict(self.fields), sort_keys=True).encode())
         for name in sorted(self.images):
             for upload in self.images[name]:
                 digest.update(name.encode() + hashlib.sha256(upload.content).digest())
@@ -72,39 +75,33 @@ def validated(model: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRequest(validation_message(error.errors())) from error
+        raise validation_problem(error.errors()) from error
 
 
 async def read_json(request: Request, model: type[Model]) -> Model:
     """Return the JSON body as `model`. Raises InvalidRequest or UnsupportedMediaType."""
     if media_type(request) != "application/json":
-        raise UnsupportedMediaType(f"Expected application/json; found {media_type(request) or 'no content type'}.")
+        raise UnsupportedMediaType(f"Expected application/json; found {media_type(request)[:64] or 'no content type'}.")
     return validated(model, parse_json(await request.body()))
 
 
-def fingerprint_of(request: Request, body: BaseModel) -> str:
-    """Return what tells a JSON request's content from another's, for idempotency."""
-    content = f"{request.method} {request.url.path}\n{body.model_dump_json()}"
-    return hashlib.sha256(content.encode()).hexdigest()
+async def read_images(request: Request, names: Sequence[str]) -> ImageRequest:
+    """Return the images of a request whose image fields are `names`; where that is one, the body may be the image.
 
-
-async def read_images(request: Request, names: Sequence[str], max_images: int) -> ImageRequest:
-    """Return the images of a request whose image fields are `names`; a raw body is an image of the first of them.
-
-    Raises InvalidRequest or UnsupportedMediaType.
+    Options stand beside the images or in the query. Raises InvalidRequest or UnsupportedMediaType.
     """
     kind = media_type(request)
     if kind == "multipart/form-data":
-        return await _read_multipart(request, names, max_images)
+        return await _read_multipart(request, names)
     if kind == "application/json":
-        return _read_base64(parse_json(await request.body()), names)
-    if kind.startswith("image/") or kind == "application/octet-stream":
+        return _read_base64(request, parse_json(await request.body()), names)
+    if len(names) == 1 and (kind.startswith("image/") or kind == "application/octet-stream"):
         content = await request.body()
         images = {names[0]: (Upload("body", content),)} if content else {}
-        return ImageRequest(images, dict(request.query_params))
+        return ImageRequest(images, _options(request, ()))
+    raw = ", the image itself (image/*)" if len(names) == 1 else ""
     raise UnsupportedMediaType(
-        "Expected multipart/form-data, an image/* body or application/json with base64; "
-        f"found {kind or 'no content type'}."
+        f"Expected multipart/form-data{raw} or application/json with base64; found {kind[:64] or 'no content type'}."
     )
 
 
@@ -114,21 +111,24 @@ def media_type(request: Request) -> str:
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """Return a JSON object. Raises InvalidRequest, also for NaN and for nesting that the parser refuses."""
+    """Return a JSON object. Raises InvalidRequest, also for NaN and for nesting without end."""
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("Expected a JSON object as the body; it could not be parsed.") from error
+        value = strict_json.load(body)
+    except ValueError as error:
+        raise InvalidRequest(f"Expected a JSON object as the body: {error}.") from error
     if not isinstance(value, dict):
-        raise InvalidRequest(f"Expected a JSON object as the body; found {type(value).__name__}.")
+        raise InvalidRequest(f"Expected a JSON object as the body; found {strict_json.kind_of(value)}.")
     return value
 
 
-async def _read_multipart(request: Request, names: Sequence[str], max_images: int) -> ImageRequest:
+async def _read_multipart(request: Request, names: Sequence[str]) -> ImageRequest:
+    _, parameters = parse_options_header(request.headers["content-type"])
+    if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":  # Python's punycode takes minutes for a large field
+        raise InvalidRequest("Expected a multipart body in UTF-8; found another charset.")
     parser = _MemoryMultiPartParser(
         request.headers,
         request.stream(),
-        max_files=max_images + 1,
+        max_files=MAX_FILES,
         max_fields=MAX_FIELDS,
         max_part_size=MAX_FIELD_BYTES,
     )
@@ -136,39 +136,48 @@ async def _read_multipart(request: Request, names: Sequence[str], max_images: in
         form = await parser.parse()
     except MultiPartException as error:
         raise InvalidRequest(f"The multipart body could not be read: {error.message}") from error
-    except (KeyError, ValueError) as error:  # a content type without a usable boundary
-        raise InvalidRequest(
-            "The multipart body could not be read: expected a boundary in the content type."
-        ) from error
     images: dict[str, tuple[Upload, ...]] = {}
-    fields: dict[str, Any] = dict(request.query_params)
+    options: list[tuple[str, str]] = []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             if name not in names:
                 raise InvalidRequest(f"Expected images in {_listed(names)}; found one in '{name[:64]}'.")
-            images[name] = (*images.get(name, ()), Upload(value.filename or "upload", await value.read()))
+            filename = (value.filename or "upload")[:MAX_FILENAME]
+            images[name] = (*images.get(name, ()), Upload(filename, await value.read()))
         elif name in names:
             raise InvalidRequest(f"Expected the field '{name}' to be a file; found text. With curl: -F {name}=@FILE.")
         else:
-            fields[name] = value
-    return ImageRequest(images, fields)
+            options.append((name, value))
+    return ImageRequest(images, _options(request, options))
 
 
-def _read_base64(body: dict[str, Any], names: Sequence[str]) -> ImageRequest:
+def _read_base64(request: Request, body: dict[str, Any], names: Sequence[str]) -> ImageRequest:
     images: dict[str, tuple[Upload, ...]] = {}
     for name in names:
         if name in body:
             value = body.pop(name)
             values = value if isinstance(value, list) else [value]
             images[name] = tuple(Upload(f"{name}-{index}", _decode(name, text)) for index, text in enumerate(values))
-    return ImageRequest(images, body)
+    return ImageRequest(images, _options(request, body.items()))
+
+
+def _options(request: Request, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the options of the query and those `given` in the body. Raises InvalidRequest where one is there twice."""
+    options: dict[str, Any] = {}
+    for name, value in (*request.query_params.multi_items(), *given):
+        if name in options:
+            raise InvalidRequest(f"Expected the option '{name[:64]}' once; found it more than once.")
+        options[name] = value
+    return options
 
 
 def _decode(name: str, text: Any) -> bytes:
     if not isinstance(text, str):
-        raise InvalidRequest(f"Expected base64 text in '{name}'; found {type(text).__name__}.")
+        raise InvalidRequest(f"Expected base64 text in '{name}'; found {strict_json.kind_of(text)}.")
     if text.startswith("data:"):
         text = text.partition(",")[2]
+    if "\n" in text:  # as the command `base64` breaks lines
+        text = "".join(text.split())
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -177,7 +186,3 @@ def _decode(name: str, text: Any) -> bytes:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(f"'{name}'" for name in names)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

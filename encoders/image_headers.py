@@ -104,19 +104,24 @@ def _read(image: bytes) -> ImageHeader | None:
 
 
 def _read_jpeg(image: bytes) -> ImageHeader:
-    # The count alone would also take in what phones append to a photo: a video, a second picture.
-    if image.count(b"\xff\xda") > MAX_JPEG_SCANS and _has_too_many_scans(image):
-        raise InvalidImage(f"it has more than {MAX_JPEG_SCANS} scans")
-    orientation = 1
+    """Walk the segments up to the first scan."""
+    orientation, frame, is_one_scan = 1, None, False
     for marker, start, length in _jpeg_segments(image):
         if marker == 0xE1 and image[start : start + 6] == b"Exif\0\0":
             orientation = exif_orientation(image[start + 6 : start + length])
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # DHT, JPG and DAC are no frames
-            height, width, components = struct.unpack_from(">HHB", image, start + 1)
-            return ImageHeader("jpeg", width, height, orientation, components)
+            frame = struct.unpack_from(">HHB", image, start + 1)  # height, width, components
+            is_one_scan = marker in (0xC0, 0xC1)  # sequential
         elif marker == 0xDA:
+            is_one_scan = is_one_scan and frame is not None and image[start] == frame[2]
             break
-    raise InvalidImage("its header is cut off")
+    if frame is None:
+        raise InvalidImage("its header is cut off")
+    # Counting takes 0.6 ms a megabyte. The count alone would also take in what phones append: a video, another picture.
+    if not is_one_scan and image.count(b"\xff\xda") > MAX_JPEG_SCANS and _has_too_many_scans(image):
+        raise InvalidImage(f"it has more than {MAX_JPEG_SCANS} scans")
+    height, width, components = frame
+    return ImageHeader("jpeg", width, height, orientation, components)
 
 
 def _jpeg_segments(image: bytes) -> Iterator[tuple[int, int, int]]:

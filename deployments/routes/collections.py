@@ -17,7 +17,7 @@ from deployments.schemas import (
     CollectionPatch,
     CollectionResponse,
 )
-from deployments.uploads import fingerprint_of, read_json
+from deployments.uploads import read_json
 from store.types import DetectionProfile, NewCollection
 
 SEARCH_PROFILE = "fp32_v1"  # every answer is ranked by the full-precision cosine, whatever index found the candidates
@@ -39,7 +39,7 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
     """Create a collection, bound to the embedding contract of the running models."""
     body = await read_json(request, CollectionCreate)
     caller.require_collection(body.id)
-    idempotency = idempotency_of(request, fingerprint_of(request, body))
+    idempotency = idempotency_of(request, body)
     if body.search.profile not in (None, SEARCH_PROFILE):
         raise UnsupportedSearchProfile(f"Expected search profile {SEARCH_PROFILE}; found {body.search.profile}.")
     _check_capacity(context, body.search.capacity_rows)
@@ -102,7 +102,7 @@ async def get_collection(request: Request, collection_id: str, context: Context,
 async def update_collection(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
     """Change a collection."""
     body = await read_json(request, CollectionPatch)
-    idempotency = idempotency_of(request, fingerprint_of(request, body))
+    idempotency = idempotency_of(request, body)
     gallery = context.services.gallery
     changes = body.model_dump(exclude_unset=True, exclude={"search", "detection"})
     if body.search is not None:
@@ -126,7 +126,7 @@ async def delete_collection(
     request: Request, collection_id: str, context: Context, caller: Caller, force: bool = False
 ) -> Response:
     """Delete a collection; one that still has persons only with `force`."""
-    idempotency = idempotency_of(request, f"DELETE {request.url.path} force={force}")
+    idempotency = idempotency_of(request, f"force={force}")
     await context.services.gallery.delete_collection(caller.tenant, collection_id, force=force, idempotency=idempotency)
     return Response(status_code=204)
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from deployments.access import requires
 from deployments.context import Caller, Context
 from deployments.openapi import error_responses, image_body
-from deployments.ports import Seen
+from deployments.ports import EmbedderPort, Seen, Unavailable
 from deployments.presentation import embedded_face, model_summary, observed_face
-from deployments.problems import DetectionOverride, NoFaceFound
+from deployments.problems import DetectionOverride, NoFaceFound, UnusableImage
 from deployments.recognition import all_faces_options, match_threshold, similarity, single_face_options
 from deployments.schemas import (
     CompareOptions,
@@ -21,8 +21,9 @@ from deployments.schemas import (
     EmbeddingsOptions,
     EmbeddingsResponse,
 )
-from deployments.uploads import read_images
-from encoders.types import Face
+from deployments.uploads import Upload, read_images
+from encoders.errors import ImageError
+from encoders.types import AnalyzeOptions, Face
 
 MAX_FACES = 100
 
@@ -33,7 +34,7 @@ router = APIRouter(tags=["faces"], dependencies=requires("faces:read"), response
 async def detect(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
     """Return every face of an image, largest first."""
     started = time.perf_counter()
-    form = await read_images(request, ["image"], 1)
+    form = await read_images(request, ["image"])
     options = form.options(DetectOptions)
     if options.min_score is not None:
         raise DetectionOverride("The detection threshold belongs to the collection; min_score cannot be set here.")
@@ -55,22 +56,25 @@ async def detect(request: Request, context: Context, caller: Caller) -> dict[str
 async def compare(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
     """Tell whether two images show the same person."""
     started = time.perf_counter()
-    form = await read_images(request, ["source", "target"], 2)
+    form = await read_images(request, ["source", "target"])
     options = form.options(CompareOptions)
     source, target = form.one("source"), form.one("target")
     collection = await context.collection(caller, options.collection_id)
     analyze = single_face_options(collection.detection if collection else None)
     embedder = context.services.embedder
     seen_source, seen_target = await asyncio.gather(
-        embedder.analyze(source.content, analyze), embedder.analyze(target.content, analyze)
+        _see(embedder, "source", source, analyze), _see(embedder, "target", target, analyze)
     )
+    if seen_source.model.contract.id != seen_target.model.contract.id:  # while a new pack is rolled out
+        raise Unavailable("embedder")
     source_face, target_face = the_face(seen_source, "source"), the_face(seen_target, "target")
     assert source_face.embedding is not None
     assert target_face.embedding is not None
     cosine = similarity(source_face.embedding, target_face.embedding)
     threshold = options.threshold
     if threshold is None:
-        threshold = match_threshold(seen_source.model, context.services.live.tuning)
+        default = match_threshold(seen_source.model, context.services.live.tuning)
+        threshold = default if collection is None else collection.threshold
     return {
         "request_id": request.state.request_id,
         "matched": cosine >= threshold,
@@ -88,7 +92,7 @@ async def compare(request: Request, context: Context, caller: Caller) -> dict[st
 async def embeddings(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
     """Return the embedding of an image's one selected face."""
     started = time.perf_counter()
-    form = await read_images(request, ["image"], 1)
+    form = await read_images(request, ["image"])
     options = form.options(EmbeddingsOptions)
     if options.face_selection is not None:
         raise DetectionOverride("The selection of the face belongs to the collection; it cannot be set here.")
@@ -113,3 +117,10 @@ def the_face(seen: Seen, name: str = "image") -> Face:
 def elapsed_ms(started: float) -> float:
     """Return the milliseconds since `started`, a reading of `time.perf_counter`."""
     return round((time.perf_counter() - started) * 1000, 3)
+
+
+async def _see(embedder: EmbedderPort, name: str, image: Upload, options: AnalyzeOptions) -> Seen:
+    try:
+        return await embedder.analyze(image.content, options)
+    except ImageError as error:
+        raise UnusableImage(name, error) from error

@@ -1,6 +1,7 @@
 """Enrolled faces of a person: add, read, move, delete."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,7 +21,7 @@ from deployments.schemas import (
     FaceRegistrationResponse,
     FaceResponse,
 )
-from deployments.uploads import fingerprint_of, read_images, read_json
+from deployments.uploads import read_images, read_json
 
 MAX_DELETED = 100
 
@@ -40,13 +41,12 @@ async def add_faces(
     request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
 ) -> dict[str, Any]:
     """Enrol more faces of a person from one or more images."""
-    form = await read_images(request, ["images"], context.settings.max_images)
+    form = await read_images(request, ["images"])
     options = form.options(FaceEnrollment)
     images = enrolled_images(form, context.settings.max_images)
-    fingerprint = form.fingerprint(request)
     gallery = context.services.gallery
-    asked = idempotency_of(request, fingerprint)
-    replay = None if asked is None else await gallery.replay(caller.tenant, asked)
+    idempotency = idempotency_of(request, form)
+    replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
     if replay is not None:
         faces, rejected = replay.outcome, json.loads(replay.note)
     else:
@@ -60,7 +60,7 @@ async def add_faces(
             person_id,
             reviewed.faces,
             reviewed.contract_id,
-            idempotency=idempotency_of(request, fingerprint, json.dumps(rejected)),
+            idempotency=None if idempotency is None else replace(idempotency, note=json.dumps(rejected)),
         )
     return {
         "request_id": request.state.request_id,
@@ -136,7 +136,7 @@ async def move_face(
         person_id,
         face_id,
         body.person_id,
-        idempotency=idempotency_of(request, fingerprint_of(request, body)),
+        idempotency=idempotency_of(request, body),
     )
     return {"request_id": request.state.request_id, "face": face_body(face)}
 
@@ -157,7 +157,7 @@ async def delete_face(
         collection_id,
         person_id,
         face_id,
-        idempotency=idempotency_of(request, f"DELETE {request.url.path}"),
+        idempotency=idempotency_of(request),
     )
     return Response(status_code=204)
 
@@ -180,6 +180,6 @@ async def delete_faces(
         collection_id,
         person_id,
         None if all else face_id,
-        idempotency=idempotency_of(request, f"DELETE {request.url.path}?{request.url.query}"),
+        idempotency=idempotency_of(request, f"all={all} face_id={face_id}"),
     )
     return {"request_id": request.state.request_id, "deleted": deleted}

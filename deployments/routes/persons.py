@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -21,7 +22,7 @@ from deployments.schemas import (
     PersonRegistrationResponse,
     PersonResponse,
 )
-from deployments.uploads import ImageRequest, Upload, fingerprint_of, read_images, read_json
+from deployments.uploads import ImageRequest, Upload, read_images, read_json
 from store.types import NewPerson
 
 router = APIRouter(prefix="/v1/collections/{collection_id}/persons", tags=["persons"], responses=error_responses())
@@ -36,15 +37,14 @@ router = APIRouter(prefix="/v1/collections/{collection_id}/persons", tags=["pers
 )
 async def create_person(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
     """Enrol a new person from one or more images."""
-    form = await read_images(request, ["images"], context.settings.max_images)
+    form = await read_images(request, ["images"])
     options = form.options(PersonEnrollment)
     if options.id is not None and NAME.fullmatch(options.id) is None:
         raise InvalidPersonId("Expected a person id of 1 to 64 letters, digits, dots, underscores or hyphens.")
     images = enrolled_images(form, context.settings.max_images)
-    fingerprint = form.fingerprint(request)
     gallery = context.services.gallery
-    asked = idempotency_of(request, fingerprint)
-    replay = None if asked is None else await gallery.replay(caller.tenant, asked)
+    idempotency = idempotency_of(request, form)
+    replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
     if replay is not None:
         enrollment, rejected = replay.outcome, json.loads(replay.note)
     else:
@@ -57,7 +57,7 @@ async def create_person(request: Request, collection_id: str, context: Context, 
             NewPerson(options.id or str(uuid.uuid4()), options.name, options.external_id, options.metadata),
             reviewed.faces,
             reviewed.contract_id,
-            idempotency=idempotency_of(request, fingerprint, json.dumps(rejected)),
+            idempotency=None if idempotency is None else replace(idempotency, note=json.dumps(rejected)),
         )
     return {
         "request_id": request.state.request_id,
@@ -114,7 +114,7 @@ async def update_person(
         collection_id,
         person_id,
         body.model_dump(exclude_unset=True),
-        idempotency=idempotency_of(request, fingerprint_of(request, body)),
+        idempotency=idempotency_of(request, body),
     )
     return {"request_id": request.state.request_id, "person": person_body(person)}
 
@@ -137,7 +137,7 @@ async def merge_person(
         collection_id,
         body.source_person_id,
         person_id,
-        idempotency=idempotency_of(request, fingerprint_of(request, body)),
+        idempotency=idempotency_of(request, body),
     )
     return {"request_id": request.state.request_id, "person": person_body(person)}
 
@@ -154,7 +154,7 @@ async def delete_person(
 ) -> Response:
     """Delete a person with all faces."""
     await context.services.gallery.delete_person(
-        caller.tenant, collection_id, person_id, idempotency=idempotency_of(request, f"DELETE {request.url.path}")
+        caller.tenant, collection_id, person_id, idempotency=idempotency_of(request)
     )
     return Response(status_code=204)
 

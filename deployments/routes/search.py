@@ -41,12 +41,11 @@ router = APIRouter(
 async def search(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
     """Return the persons who look most like the face of an image, like an embedding or like an enrolled face."""
     started = time.perf_counter()
-    form = await read_images(request, ["image"], 1)
+    form = await read_images(request, ["image"])
     if not form.images and ("embedding" in form.fields or "face_id" in form.fields):
         return await _search_by_probe(request, collection_id, context, caller.tenant, form, started)
     options = form.options(SearchOptions)
-    if options.face_selection is not None:
-        raise DetectionOverride("The selection of the face belongs to the collection; it cannot be set here.")
+    _refuse_selection(options)
     image = form.one("image")
     gallery = context.services.gallery
     collection = await gallery.get_collection(caller.tenant, collection_id)
@@ -70,7 +69,7 @@ async def search(request: Request, collection_id: str, context: Context, caller:
 async def identify_faces(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
     """Return every face of a group photo and who it is."""
     started = time.perf_counter()
-    form = await read_images(request, ["image"], 1)
+    form = await read_images(request, ["image"])
     options = form.options(IdentifyOptions)
     image = form.one("image")
     gallery = context.services.gallery
@@ -108,11 +107,12 @@ async def verify(
 ) -> dict[str, Any]:
     """Tell whether the face of an image is an enrolled person."""
     started = time.perf_counter()
-    form = await read_images(request, ["image"], 1)
+    form = await read_images(request, ["image"])
     options = form.options(VerifyOptions)
     image = form.one("image")
     gallery = context.services.gallery
     collection = await gallery.get_collection(caller.tenant, collection_id)
+    await gallery.get_person(caller.tenant, collection_id, person_id)  # a 404 before any inference
     seen = await context.services.embedder.analyze(image.content, single_face_options(collection.detection))
     face = the_face(seen)
     assert face.embedding is not None
@@ -130,10 +130,16 @@ async def verify(
     }
 
 
+def _refuse_selection(options: SearchOptions) -> None:
+    if options.face_selection is not None:
+        raise DetectionOverride("The selection of the face belongs to the collection; it cannot be set here.")
+
+
 async def _search_by_probe(
     request: Request, collection_id: str, context: ApiContext, tenant: str, form: ImageRequest, started: float
 ) -> dict[str, Any]:
     options = validated(ProbeSearch, form.fields)
+    _refuse_selection(options)
     gallery = context.services.gallery
     collection = await gallery.get_collection(tenant, collection_id)
     probe = await _probe(context, tenant, collection_id, collection.contract.id, options)

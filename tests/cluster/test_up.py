@@ -1,5 +1,6 @@
 """`faceserve up` as a person at a terminal uses it."""
 
+import asyncio
 import os
 import re
 import signal
@@ -7,10 +8,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+import asyncpg
 import httpx
 import psutil
 import pytest
 
+from store.local import LocalPostgres
 from tests.cluster.conftest import BIN, free_port, wait_for
 
 pytestmark = pytest.mark.cluster
@@ -48,12 +51,22 @@ class Terminal:
         """Return every process that belongs to the service: children, and what runs on its data."""
         marks = (str(self._data), f"--port={self.port}")
         found = psutil.Process(self.process.pid).children(recursive=True)
-        others = [p for p in psutil.process_iter(["cmdline"]) if any(m in " ".join(p.info["cmdline"] or ()) for m in marks)]
+        others = [
+            p for p in psutil.process_iter(["cmdline"]) if any(m in " ".join(p.info["cmdline"] or ()) for m in marks)
+        ]
         return [*found, *others]
 
     def press_ctrl_c(self) -> int:
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(60)
+
+
+async def collections_in(url: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [row["id"] for row in await connection.fetch("select id from collections")]
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -62,30 +75,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ctrl_c_leaves_no_process_behind_and_no_data_lost(folder: Path) -> None:
-    first = Terminal(folder, "--pack=classical")
-    first.wait_until_it_answers()
-    curl = re.search(r'curl -s -H "Authorization: (Bearer \S+)" (\S+)', first.text)
+    terminal = Terminal(folder, "--pack=classical")
+    terminal.wait_until_it_answers()
+    curl = re.search(r'curl -s -H "Authorization: (Bearer \S+)" (\S+)', terminal.text)
     assert curl is not None
     headers = {"Authorization": curl[1]}
     models = httpx.get(curl[2], headers=headers)
     created = httpx.post(
-        f"http://127.0.0.1:{first.port}/v1/collections", headers=headers, json={"id": "kept", "name": "Kept"}
+        f"http://127.0.0.1:{terminal.port}/v1/collections", headers=headers, json={"id": "kept", "name": "Kept"}
     )
-    family = first.family()
+    family = terminal.family()
 
-    code = first.press_ctrl_c()
+    code = terminal.press_ctrl_c()
 
-    gone, alive = psutil.wait_procs(family, timeout=10)
-    second = Terminal(folder, "--pack=classical")
-    second.wait_until_it_answers()
-    kept = httpx.get(f"http://127.0.0.1:{second.port}/v1/collections/kept", headers=headers)
-    second.press_ctrl_c()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    with LocalPostgres(folder / "data" / "postgres") as postgres:
+        kept = asyncio.run(collections_in(postgres.url))
     assert models.status_code == 200
     assert created.status_code == 201
     assert code == 0
     assert len(family) > 5
     assert not alive, [process.name() for process in alive]
-    assert kept.status_code == 200
+    assert kept == ["kept"]
 
 
 def test_a_taken_port_is_one_clear_line(folder: Path) -> None:

@@ -141,8 +141,7 @@ async def test_embeddings_may_be_a_list_in_json(api: httpx.AsyncClient, clients:
         [1.0] * 512,
         ["1"] + [0.0] * 511,
         [True] + [0.0] * 511,
-        [float("nan")] * 512,
-        [float("inf")] + [0.0] * 511,
+        [1e39] * 512,
         [1e300] * 512,
         [10**400] + [0] * 511,
         [[1.0]] * 512,
@@ -198,6 +197,10 @@ async def test_an_image_without_a_face_is_rejected_also_with_an_embedding(api: h
         ),
         (
             {"embedding_mode": "external_trusted", "external_embeddings": "{}", "embedding_contract_id": "x"},
+            (400, "invalid_external_embeddings"),
+        ),
+        (
+            {"embedding_mode": "external_trusted", "external_embeddings": "[[NaN]]", "embedding_contract_id": "x"},
             (400, "invalid_external_embeddings"),
         ),
         (

@@ -1,0 +1,95 @@
+"""Who may import whom, what must not happen at import, and what the environment must look like."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("configs", "encoders", "store", "deployments")
+LEAVES = ("configs", "encoders", "store")
+FORBIDDEN = {
+    "configs": {"encoders", "store", "deployments", "ray", "fastapi", "asyncpg", "onnxruntime", "cv2"},
+    "encoders": {"configs", "store", "deployments", "ray", "fastapi", "asyncpg", "pydantic"},
+    "store": {"configs", "encoders", "deployments", "ray", "fastapi", "onnxruntime", "cv2"},
+    "locustfiles": {*PACKAGES, "ray", "fastapi", "asyncpg", "tests"},
+}
+WITHOUT_RAY = ("api", "auth", "cursors", "middleware", "problems", "recognition", "schemas", "uploads", "inference")
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Give every module that `path` imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_a_folder_imports_only_what_it_may(folder: str) -> None:
+    for path in modules(folder):
+        wrong = {name for name in imports(path) if name.split(".")[0] in FORBIDDEN[folder]}
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+
+
+def test_the_http_layer_knows_nothing_of_ray() -> None:
+    paths = [ROOT / "deployments" / f"{name}.py" for name in WITHOUT_RAY] + modules("deployments/routes")
+
+    for path in paths:
+        assert not [name for name in imports(path) if name.split(".")[0] == "ray"], path.name
+
+
+def test_only_the_composition_root_binds_deployments() -> None:
+    binders = [
+        path.name for path in modules("deployments") if re.search(r"ER\.bind\(|INGRESS\.bind\(", path.read_text())
+    ]
+
+    assert binders == ["app.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_turns_its_annotations_into_strings(package: str) -> None:
+    # Serve reads the builder's annotation, pydantic and FastAPI read those of models and routes
+    for path in modules(package):
+        assert "__future__" not in list(imports(path)), path.name
+
+
+def test_nothing_but_the_deployments_and_commands_reads_the_environment() -> None:
+    readers = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in modules(package)
+        if "os.environ" in path.read_text(encoding="utf-8")
+    }
+
+    assert readers <= {
+        "deployments/cli.py",
+        "deployments/commands/up.py",
+        "deployments/ingress.py",
+        "deployments/searcher.py",
+        "store/postmaster_user.py",  # hands it on to PostgreSQL, without what would lead it elsewhere
+        "encoders/sessions.py",  # tells ONNX Runtime, before it is loaded, not to phone home
+    }
+
+
+@pytest.mark.parametrize("package", LEAVES)
+def test_importing_a_leaf_is_cheap(package: str) -> None:
+    code = f"import sys, {package}; print(sorted({{'ray', 'onnxruntime', 'cv2', 'insightface'}} & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_folder_has_a_readme() -> None:
+    for folder in (*PACKAGES, "locustfiles", "tests", "configs/serve"):
+        assert (ROOT / folder / "README.md").is_file(), folder
