@@ -78,7 +78,7 @@ def image_body(
         },
     }
     if len(names) == 1:
-        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+        content["image/*"] = content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
     parameters = [
         {"name": name, "in": "query", "required": False, "schema": schema}
         for name, schema in fields.items()

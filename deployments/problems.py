@@ -283,7 +283,7 @@ def allowed_methods(request: Request) -> list[str]:
 
 
 def validation_problem(errors: Sequence[Any]) -> Problem:
-    """Return the problem that pydantic's `errors` are: for each of them where, what was expected, and what was found."""
+    """Return the problem that pydantic's `errors` are; it says where, what was expected and what was found."""
     message = f"The request is malformed: {'; '.join(_told(error) for error in errors[:3])}."
     place = tuple(errors[0]["loc"])
     if place[:1] == ("metadata",):

@@ -179,7 +179,5 @@ class InsightFacePackEncoder:
         )
 
     def _embed_test_crop(self) -> npt.NDArray[np.float32]:
-        ramp = (
-            np.arange(CROP_PX * CROP_PX * 3, dtype=np.uint32) * 2654435761 >> 24
-        )  # Knuth's hash: noise that never varies
-        return self._recogniser.embed([ramp.astype(np.uint8).reshape(CROP_PX, CROP_PX, 3)])[0]
+        pixels = np.arange(CROP_PX * CROP_PX * 3, dtype=np.uint32) * 2654435761 >> 24  # Knuth's hash: constant noise
+        return self._recogniser.embed([pixels.astype(np.uint8).reshape(CROP_PX, CROP_PX, 3)])[0]

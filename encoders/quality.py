@@ -1,6 +1,7 @@
 """How usable a face is: sharpness, brightness and pose of one aligned crop and its landmarks, and one score of them."""
 
 import math
+from functools import cache
 from typing import Any
 
 import cv2
@@ -40,9 +41,9 @@ def measure(crop: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float32]) -> 
     that had to be enlarged to 112 px counts as blurred, which it is. `score` is the geometric mean of sharpness,
     exposure (1 from DARK to BRIGHT, falling to 0 at black and white) and pose, so that one bad trait shows.
     """
-    luma: Any = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[FACE_ROWS, FACE_COLUMNS]
+    luma: Any = cv2.cvtColor(crop[FACE_ROWS, FACE_COLUMNS], cv2.COLOR_BGR2GRAY)
     sharpness = sharpness_of(luma)
-    brightness = float(luma.mean()) / 255
+    brightness = cv2.mean(luma)[0] / 255
     exposure = min(1.0, brightness / DARK, (1 - brightness) / (1 - BRIGHT))
     yaw, pitch, roll = angles_of(landmarks)
     pose = max(0.0, math.cos(math.radians(yaw))) * max(0.0, math.cos(math.radians(pitch)))
@@ -52,7 +53,8 @@ def measure(crop: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float32]) -> 
 
 def sharpness_of(luma: npt.NDArray[np.uint8]) -> float:
     """Return the sharpness of a grey face of the crop's scale, in [0, 1)."""
-    variance = float(cv2.Laplacian(luma, cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_32F))
+    variance = float(deviation[0, 0]) ** 2
     return variance / (variance + SHARPNESS_HALF)
 
 
@@ -63,17 +65,31 @@ def angles_of(landmarks: npt.NDArray[np.float32]) -> tuple[float, float, float]:
     clockwise; a face that looks into the camera has (0, 0, 0). From five points, good to some 15 degrees. The
     least-squares scaled orthographic camera over a rigid model of the five points (POS: DeMenthon and Davis 1995).
     """
-    model = np.asarray(FRONTAL_FACE)  # (5, 3)
-    model -= model.mean(axis=0)
     points = np.asarray(landmarks, np.float64)
-    points = points - points.mean(axis=0)
-    camera = np.linalg.lstsq(model, points, rcond=None)[0].T  # (2, 3): the picture's axes in the head's, times a scale
-    if np.linalg.norm(camera) < 1e-9:
+    right, down = (_camera_solver() @ (points - points.mean(axis=0))).T.tolist()  # the picture's axes in the head's
+    # The nearest two axes at right angles and of length 1: the inverse square root of their inner products, times them.
+    rr, rd, dd = _dot(right, right), _dot(right, down), _dot(down, down)
+    area = math.sqrt(max(0.0, rr * dd - rd * rd))
+    if area < 1e-9:
         return 0.0, 0.0, 0.0
-    left, _, right = np.linalg.svd(camera, full_matrices=False)
-    across, down = left @ right  # (3,), (3,): the nearest two that are at right angles and of length 1
-    towards = np.cross(across, down)
-    yaw = math.atan2(-towards[0], towards[2])
-    pitch = math.asin(max(-1.0, min(1.0, towards[1])))
-    roll = math.atan2(-across[1], down[1])
+    norm = 1 / (area * math.sqrt(rr + dd + 2 * area))
+    across = [norm * ((dd + area) * x - rd * y) for x, y in zip(right, down, strict=True)]
+    along = [norm * ((rr + area) * y - rd * x) for x, y in zip(right, down, strict=True)]
+    towards_x = across[1] * along[2] - across[2] * along[1]
+    towards_y = across[2] * along[0] - across[0] * along[2]
+    towards_z = across[0] * along[1] - across[1] * along[0]
+    yaw = math.atan2(-towards_x, towards_z)
+    pitch = math.asin(max(-1.0, min(1.0, towards_y)))
+    roll = math.atan2(-across[1], along[1])
     return math.degrees(yaw), math.degrees(pitch), math.degrees(roll)
+
+
+@cache
+def _camera_solver() -> npt.NDArray[np.float64]:
+    """Return the (3, 5) matrix that gives the least-squares camera of centred landmarks."""
+    model = np.asarray(FRONTAL_FACE)
+    return np.asarray(np.linalg.pinv(model - model.mean(axis=0)))
+
+
+def _dot(one: list[float], other: list[float]) -> float:
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]

@@ -19,7 +19,7 @@ from store.idempotency import purge_keys
 from store.rows import index_name
 
 KEEPER_LOCK = 7_236_410_002  # advisory lock key, ours alone
-M, EF_CONSTRUCTION = 16, 128  # recall at 1 of genuine matches 1.0 at ef_search 100, 20,000 faces; see README
+M, EF_CONSTRUCTION = 16, 128  # 600 of 600 genuine probes found among 60,000 faces at ef_search 100; see README
 MAX_DOUBLINGS = 5  # of the pause between steps, while they fail
 BUILD_BYTES = 2500  # per face: 1.8 KB of graph and some air
 

@@ -97,8 +97,8 @@ class LocalPostgres:
             raise
         return self.url
 
-    def stop(self) -> None:
-        """Stop the server if it is owned here, and wait until all its processes are gone."""
+    def stop(self, *, is_throwaway: bool = False) -> None:
+        """Stop the server if it is owned here, and wait until it has ended. A throwaway's data is not left clean."""
         if self._lock is None:
             return
         try:
@@ -106,8 +106,8 @@ class LocalPostgres:
             if postmaster is not None:
                 # SIGINT: "fast" shutdown, sessions are ended and a checkpoint is written. SIGQUIT: "immediate",
                 # the next start recovers. Both take the children along, which SIGKILL would not.
-                ended = postmaster.end(signal.SIGINT, self._timeout_s) or postmaster.end(signal.SIGQUIT, 10.0)
-                if not ended:
+                has_ended = not is_throwaway and postmaster.end(signal.SIGINT, self._timeout_s)
+                if not has_ended and not postmaster.end(signal.SIGQUIT, 10.0):
                     raise LocalDatabaseFailed("stop", f"Process {postmaster.pid} does not end.")
             if self._process is not None:
                 if postmaster is None:
@@ -232,8 +232,12 @@ def temporary_postgres(
     """A running server on a new directory that is deleted afterwards. For tests and benchmarks."""
     directory = tempfile.mkdtemp(prefix="faceserve-postgres-")
     try:
-        with LocalPostgres(directory, port=port, settings=settings) as postgres:
+        postgres = LocalPostgres(directory, port=port, settings=settings)
+        postgres.start()
+        try:
             yield postgres
+        finally:
+            postgres.stop(is_throwaway=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

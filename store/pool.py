@@ -20,6 +20,11 @@ T = TypeVar("T")
 
 RETRY_DELAYS_S = (0.02, 0.1)  # a restarted server leaves each pooled connection broken once
 MAX_EF_SEARCH = 1000  # pgvector's bound; beyond it the startup packet's value silently becomes 40
+HOPELESS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,  # no such database
+    asyncpg.ClientConfigurationError,  # not a URL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Database:
     async def open(cls, url: str, settings: PoolSettings, *, wait_s: float = 30.0) -> "Database":
         """Connect, trying for `wait_s` while the server is not reachable.
 
-        Raises StoreUnavailable, UnsupportedDatabase, SchemaMismatch.
+        Raises StoreUnavailable (at once where waiting cannot help), UnsupportedDatabase, SchemaMismatch.
         """
         deadline = asyncio.get_running_loop().time() + wait_s
         while True:
@@ -67,8 +72,8 @@ class Database:
                 with driver_errors():
                     await _check(url, settings)
                     return cls(url, settings, await open_pool(url, settings))
-            except StoreUnavailable:
-                if asyncio.get_running_loop().time() > deadline:
+            except StoreUnavailable as exc:
+                if isinstance(exc.__cause__, HOPELESS) or asyncio.get_running_loop().time() > deadline:
                     raise
             await asyncio.sleep(0.5)
 

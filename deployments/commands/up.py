@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 from rich.console import Console
 
 from configs.settings import EncoderSettings, ServiceSettings
@@ -222,8 +223,26 @@ def serving(options: UpOptions, settings: ServiceSettings, console: Console) -> 
             wait_until_ready(options)
         yield
     finally:
+        family = [process for process in psutil.Process().children(recursive=True) if not is_postgres(process)]
         # no serve.shutdown(): behind HAProxy it drains for 30 s, and nobody is left to be drained for
         ray.shutdown()
+        end(family)
+
+
+def is_postgres(process: psutil.Process) -> bool:
+    """Tell whether `process` is of the database, which outlives Ray and stops in its own way."""
+    try:
+        return process.name() == "postgres"
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(processes: list[psutil.Process], timeout_s: float = 5.0) -> None:
+    """Wait until `processes` are gone and kill those that stay: HAProxy outlives a Ray that ends in a hurry."""
+    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def wait_until_ready(options: UpOptions, timeout_s: float = 60.0) -> None:

@@ -3,9 +3,12 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -70,8 +73,11 @@ async def collections_in(url: str) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("up")
+def folder() -> Iterator[Path]:
+    # not pytest's own folder: as root PostgreSQL runs as another user, and pytest closes that folder to others
+    path = Path(tempfile.mkdtemp(prefix="fs", dir="/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def test_ctrl_c_leaves_no_process_behind_and_no_data_lost(folder: Path) -> None:

@@ -199,7 +199,10 @@ async def test_a_file_in_another_field_is_explained(api: httpx.AsyncClient) -> N
             {"max_faces": "many"},
             "max_faces: Input should be a valid integer, unable to parse string as an integer; found 'many'.",
         ),
-        ({"collection_id": ""}, "collection"),
+        (
+            {"max_faces": ""},
+            "max_faces: Input should be a valid integer, unable to parse string as an integer; found ''.",
+        ),
     ],
 )
 async def test_a_bad_option_is_explained(api: httpx.AsyncClient, options: dict[str, Any], message: str) -> None:
@@ -272,6 +275,10 @@ async def test_base64_may_be_a_data_url_and_have_line_breaks(api: httpx.AsyncCli
         b'{"id": "a", "name": "A", "metadata": {"\\u0000": 1}}',
         b'{"id": "a", "name": "A", "metadata": {"a": "\\ud800"}}',
         b'{"id": "a", "name": "\\ud800"}',
+        b'{"id": "a", "name": "A", "\\uDFFF": 1}',
+        b'{"id": "\\udc00", "name": "A"}',
+        b'{"id": "a", "name": "\xed\xa0\x80"}',
+        '{"id": "a", "name": "A"}'.encode("utf-16"),
         b'{"id": "a", "name": "A", "metadata": []}',
         b'{"id": "a", "name": "A", "metadata": "{}"}',
         b'{"id": "a", "name": "A", "metadata": {"a": "' + b"x" * 17_000 + b'"}}',
@@ -287,7 +294,7 @@ async def test_base64_may_be_a_data_url_and_have_line_breaks(api: httpx.AsyncCli
 async def test_json_that_cannot_be_stored_is_refused(api: httpx.AsyncClient, body: bytes) -> None:
     response = await api.post("/v1/collections", content=body, headers={"content-type": "application/json"})
 
-    assert code_of(response) == (400, "invalid_request")
+    assert code_of(response) in [(400, "invalid_request"), (400, "invalid_metadata")]
 
 
 @pytest.mark.parametrize(
@@ -332,6 +339,39 @@ async def test_form_fields_that_cannot_be_stored_are_refused(api: httpx.AsyncCli
     response = await api.post(PERSONS, **multipart("images", drawing(0), id="ada", **options))
 
     assert code_of(response) in [(400, "invalid_request"), (400, "invalid_metadata")]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        (f"{PERSONS}/ada/merge", "source_person_id"),
+        (f"{STAFF}/search", "face_id"),
+        (f"{STAFF}/search", "image"),
+        ("/v1/detect", "collection_id"),
+        ("/v1/detect", "image"),
+        (PERSONS, "id"),
+    ],
+)
+async def test_an_unpaired_surrogate_is_refused_wherever_it_stands(
+    api: httpx.AsyncClient, path: str, field: str
+) -> None:
+    body = b'{"%s": "\\ud800"}' % field.encode()
+
+    response = await api.post(path, content=body, headers={"content-type": "application/json"})
+
+    assert code_of(response) == (400, "invalid_request")
+    assert "unpaired surrogates" in message_of(response)
+
+
+@pytest.mark.parametrize("vectors", ["[" * 40 + "]" * 40, "[" * 900 + "]" * 900], ids=["40", "900"])
+async def test_nesting_without_end_is_refused_wherever_it_stands(api: httpx.AsyncClient, vectors: str) -> None:
+    body = b'{"images": "", "external_embeddings": %s}' % vectors.encode()
+    headers = {"content-type": "application/json", "idempotency-key": "once"}
+
+    response = await api.post(PERSONS, content=body, headers=headers)
+
+    assert code_of(response) == (400, "invalid_request")
+    assert "nested at most 32 deep" in message_of(response)
 
 
 PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'

@@ -40,11 +40,12 @@ async def empty_url(postgres: LocalPostgres, database_numbers: Iterator[int]) ->
 
 
 @pytest.fixture
-async def url(postgres: LocalPostgres, template: str, database_numbers: Iterator[int]) -> str:
-    """The URL of a migrated database of the test's own."""
+async def url(postgres: LocalPostgres, template: str, database_numbers: Iterator[int]) -> AsyncIterator[str]:
+    """The URL of a migrated database of the test's own, 8 MB that go with it."""
     name = f"gallery_{next(database_numbers)}"
     await create_database(postgres, name, template)
-    return postgres.url_of(name)
+    yield postgres.url_of(name)
+    await execute(postgres, f"drop database {name} with (force)")
 
 
 @pytest.fixture
@@ -76,8 +77,12 @@ async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def create_database(server: LocalPostgres, name: str, template: str = "template0") -> None:
+    await execute(server, f"create database {name} template {template} strategy file_copy")
+
+
+async def execute(server: LocalPostgres, sql: str) -> None:
     connection = await asyncpg.connect(server.url)
     try:
-        await connection.execute(f"create database {name} template {template}")
+        await connection.execute(sql)
     finally:
         await connection.close()

@@ -6,6 +6,7 @@ import pytest
 
 from store.errors import InvalidValue, StoreUnavailable
 from store.gallery import Gallery
+from store.local import LocalPostgres
 from store.pool import Database, PoolSettings, open_pool
 from tests.store.faces import CONTRACT, collection, embedding
 
@@ -58,6 +59,12 @@ async def test_json_travels_as_values(url: str) -> None:
 async def test_settings_out_of_bounds_are_refused(url: str, settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"must be|cannot keep|expected"):
         await Gallery.open(url, **settings)  # type: ignore[arg-type]
+
+
+async def test_a_database_that_waiting_cannot_bring_fails_at_once(postgres: LocalPostgres) -> None:
+    for url in (postgres.url_of("no_such_database"), "mysql://root@localhost/x"):
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(Gallery.open(url, wait_s=60.0), 10.0)
 
 
 async def test_ef_search_changes_while_searches_run(open_gallery: Callable[..., Awaitable[Gallery]]) -> None:
