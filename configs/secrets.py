@@ -23,7 +23,7 @@ class MissingSecret(Exception):
 class TokenSecrets(BaseModel):
     """The keys that tokens may be signed with.
 
-    `secret`: a shared secret for HS256. `public_keys`: PEM text of one public key. `jwks`: a JSON Web Key Set with any
+    `secret`: a shared secret for HS256. `public_key`: PEM text of one public key. `jwks`: a JSON Web Key Set with any
     number of keys, each with its `kid`. At least one of them is there.
     """
 
@@ -61,7 +61,7 @@ def read_token_secrets(environment: Mapping[str, str]) -> TokenSecrets:
         raise MissingSecret(f"FACESERVE_JWT_SECRET with at least {MIN_SECRET_BYTES} bytes")
     public_key = _read_file(environment, "FACESERVE_JWT_PUBLIC_KEY_FILE")
     jwks = _read_file(environment, "FACESERVE_JWT_JWKS_FILE")
-    if jwks is not None and not isinstance(json.loads(jwks).get("keys"), list):
+    if jwks is not None and not _is_key_set(jwks):
         raise MissingSecret("a JSON Web Key Set, with a list of `keys`, in the file of FACESERVE_JWT_JWKS_FILE,")
     if secret is None and public_key is None and jwks is None:
         raise MissingSecret("FACESERVE_JWT_SECRET, FACESERVE_JWT_PUBLIC_KEY_FILE or FACESERVE_JWT_JWKS_FILE")
@@ -78,5 +78,13 @@ def _read_file(environment: Mapping[str, str], name: str) -> str | None:
         return None
     try:
         return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise MissingSecret(f"a readable file named by {name}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingSecret(f"a readable text file named by {name}") from error
+
+
+def _is_key_set(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and isinstance(value.get("keys"), list)

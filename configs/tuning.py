@@ -41,7 +41,7 @@ class EmbedderTuning(_Frozen):
 class SearchTuning(_Frozen):
     """How collections are searched."""
 
-    ef_search: int = Field(default=100, ge=1, le=1000, description="HNSW's `ef_search`: more finds more, slower.")
+    ef_search: int = Field(default=200, ge=1, le=1000, description="HNSW's `ef_search`: more finds more, slower.")
     exact_below: int = Field(
         default=20_000, ge=0, description="Collections with fewer faces are scanned exactly and get no HNSW index."
     )

@@ -1,12 +1,16 @@
 """Who is asking: JSON Web Tokens to principals. Knows nothing of HTTP."""
 
 import fnmatch
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from configs.secrets import MIN_SECRET_BYTES, MissingSecret, TokenSecrets
 from configs.settings import TokenSettings
@@ -14,6 +18,8 @@ from configs.settings import TokenSettings
 SCOPES = ("faces:read", "faces:write", "collections:admin", "system:read")
 ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
 MAX_TOKEN_BYTES = 8192
+MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
+PUBLIC_KEYS = f"a public key, RSA of at least {MIN_RSA_BITS} bits, EC P-256 or Ed25519,"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -145,7 +151,7 @@ def load_keys(secrets: TokenSecrets) -> tuple[VerificationKey, ...]:
     """Return every key in `secrets`, each bound to its algorithm. Raises MissingSecret for an unusable key."""
     keys: list[VerificationKey] = []
     if secrets.secret is not None:
-        keys.append(VerificationKey(None, "HS256", secrets.secret.get_secret_value().encode()))
+        keys.append(_secret_key(secrets.secret.get_secret_value()))
     if secrets.public_key is not None:
         keys.append(_pem_key(secrets.public_key))
     if secrets.jwks is not None:
@@ -180,28 +186,62 @@ def _grants(pattern: str, collection: str) -> bool:
 
 
 def _pem_key(text: str) -> VerificationKey:
-    for algorithm, kind in (("RS256", "RSA"), ("ES256", "EC"), ("EdDSA", "OKP")):
+    for algorithm in ("RS256", "ES256", "EdDSA"):
         try:
             key = jwt.get_algorithm_by_name(algorithm).prepare_key(text)
         except (jwt.PyJWTError, ValueError, TypeError):
             continue
-        if "private" in type(key).__name__.lower():
-            raise MissingSecret(f"a public {kind} key, not a private one, in FACESERVE_JWT_PUBLIC_KEY_FILE")
-        return VerificationKey(None, algorithm, key)
-    raise MissingSecret("an RSA, EC P-256 or Ed25519 public key in FACESERVE_JWT_PUBLIC_KEY_FILE")
+        if hasattr(key, "private_bytes"):
+            raise MissingSecret("a public key, not a private one, in FACESERVE_JWT_PUBLIC_KEY_FILE")
+        if _is_strong(algorithm, key):
+            return VerificationKey(None, algorithm, key)
+    raise MissingSecret(f"{PUBLIC_KEYS} in FACESERVE_JWT_PUBLIC_KEY_FILE")
 
 
 def _jwks_keys(text: str) -> list[VerificationKey]:
-    keys: list[VerificationKey] = []
-    try:
-        for key in jwt.PyJWKSet.from_json(text).keys:
-            if key.algorithm_name not in ALGORITHMS:
-                raise MissingSecret(f"keys for one of {', '.join(ALGORITHMS)} in FACESERVE_JWT_JWKS_FILE")
-            if key.key_id is None:
-                raise MissingSecret("a `kid` on every key in FACESERVE_JWT_JWKS_FILE")
-            if key.algorithm_name == "HS256" and len(key.key) < MIN_SECRET_BYTES:
-                raise MissingSecret(f"secrets of at least {MIN_SECRET_BYTES} bytes in FACESERVE_JWT_JWKS_FILE")
-            keys.append(VerificationKey(key.key_id, key.algorithm_name, key.key))
-    except (jwt.PyJWTError, ValueError) as error:
-        raise MissingSecret("a JSON Web Key Set in FACESERVE_JWT_JWKS_FILE") from error
+    entries = json.loads(text)["keys"]
+    # a set may also hold keys to encrypt with; any other key that cannot be used is somebody's mistake
+    keys = [_jwk_key(entry) for entry in entries if not isinstance(entry, dict) or entry.get("use", "sig") == "sig"]
+    kids = [key.kid for key in keys]
+    if not keys or len(set(kids)) != len(kids):
+        raise MissingSecret("at least one key, each with a `kid` of its own, in FACESERVE_JWT_JWKS_FILE")
     return keys
+
+
+def _jwk_key(entry: Any) -> VerificationKey:
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
+        raise MissingSecret("keys with a `kid` in FACESERVE_JWT_JWKS_FILE")
+    if "d" in entry:
+        raise MissingSecret("public keys, not private ones, in FACESERVE_JWT_JWKS_FILE")
+    if entry.get("alg") not in (None, *ALGORITHMS):
+        raise MissingSecret(f"keys for {', '.join(ALGORITHMS)} in FACESERVE_JWT_JWKS_FILE")
+    try:
+        key = jwt.PyJWK(entry)
+    except (jwt.PyJWTError, KeyError) as error:
+        raise MissingSecret("usable keys in FACESERVE_JWT_JWKS_FILE") from error
+    if not _is_strong(key.algorithm_name, key.key):
+        secret = f"secrets of at least {MIN_SECRET_BYTES} bytes"
+        raise MissingSecret(f"{PUBLIC_KEYS}, or {secret}, in FACESERVE_JWT_JWKS_FILE")
+    return VerificationKey(entry["kid"], key.algorithm_name, key.key)
+
+
+def _secret_key(secret: str) -> VerificationKey:
+    key = secret.encode()
+    if not _is_strong("HS256", key):
+        raise MissingSecret(f"FACESERVE_JWT_SECRET with at least {MIN_SECRET_BYTES} bytes, and not a key in PEM,")
+    return VerificationKey(None, "HS256", key)
+
+
+def _is_strong(algorithm: str, key: Any) -> bool:
+    """Tell whether `key` is of the kind and size that `algorithm` needs, RFC 7518 and RFC 8037."""
+    if algorithm == "HS256":
+        try:
+            jwt.get_algorithm_by_name("HS256").prepare_key(key)  # refuses PEM: that is a public key in the wrong place
+        except jwt.InvalidKeyError:
+            return False
+        return len(key) >= MIN_SECRET_BYTES
+    if algorithm == "RS256":
+        return isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS
+    if algorithm == "ES256":
+        return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
+    return algorithm == "EdDSA" and isinstance(key, Ed25519PublicKey)
