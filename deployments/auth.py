@@ -167,17 +167,18 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
     scope = claims.get("scope", "")
     if not isinstance(scope, str):
         raise Unauthorized("the claim scope is a string of words")
-    collections = claims.get("collections")
-    if collections is not None and not (
-        isinstance(collections, list) and all(isinstance(name, str) for name in collections)
-    ):
-        raise Unauthorized("the claim collections is a list of names")
     return Principal(
-        subject=str(claims.get("sub", "")),
-        tenant=tenant,
-        scopes=tuple(scope.split()),
-        collections=None if collections is None else tuple(collections),
+        subject=str(claims.get("sub", "")), tenant=tenant, scopes=tuple(scope.split()), collections=_granted(claims)
     )
+
+
+def _granted(claims: Mapping[str, Any]) -> tuple[str, ...] | None:
+    if "collections" not in claims:
+        return None
+    names = claims["collections"]  # null is refused too: an issuer that lost its list must not grant everything
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Unauthorized("the claim collections is a list of names")
+    return tuple(names)
 
 
 def _grants(pattern: str, collection: str) -> bool:

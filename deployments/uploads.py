@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -29,10 +29,25 @@ MAX_FIELD_BYTES = 4 * 2**20  # 100 external embeddings of 512 floats are 1.2 MB 
 MAX_FILENAME = 255
 
 
-class _MemoryMultiPartParser(MultiPartParser):
-    """Keeps parts in memory: the body is bounded already, and a spool file on disk would cost a thread hop each."""
+class _WholeMultiPartParser(MultiPartParser):
+    """Refuses a body that is cut off, whose last parts Starlette's parser drops without a word.
+
+    Keeps parts in memory: the body is bounded already, and a spool file on disk would cost a thread hop each.
+    """
 
     spool_max_size = 2**31
+    _is_whole = False
+
+    def on_end(self) -> None:
+        self._is_whole = True
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if not self._is_whole:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it ends before its closing boundary.")
+        return form
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +140,7 @@ async def _read_multipart(request: Request, names: Sequence[str]) -> ImageReques
     _, parameters = parse_options_header(request.headers["content-type"])
     if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":  # Python's punycode takes minutes for a large field
         raise InvalidRequest("Expected a multipart body in UTF-8; found another charset.")
-    parser = _MemoryMultiPartParser(
+    parser = _WholeMultiPartParser(
         request.headers,
         request.stream(),
         max_files=MAX_FILES,
@@ -136,6 +151,13 @@ async def _read_multipart(request: Request, names: Sequence[str]) -> ImageReques
         form = await parser.parse()
     except MultiPartException as error:
         raise InvalidRequest(f"The multipart body could not be read: {error.message}") from error
+    try:
+        return await _sorted_parts(request, form, names)
+    finally:
+        await form.close()
+
+
+async def _sorted_parts(request: Request, form: FormData, names: Sequence[str]) -> ImageRequest:
     images: dict[str, tuple[Upload, ...]] = {}
     options: list[tuple[str, str]] = []
     for name, value in form.multi_items():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 # What would tell a client about our machine, our statements or our code.
 LEAKS = re.compile(
-    r"Traceback|File \"|site-packages|\.py\b|/(?:work|home|tmp|root|usr)/|asyncpg|psycopg|postgres(?:ql)?://|"
+    re.escape(str(Path(__file__).parents[2]))
+    + r"|Traceback|File \"|site-packages|\.py\b|/(?:home|tmp|root|usr|var|opt)/|asyncpg|postgres(?:ql)?://|"
     r"\bselect\b .*\bfrom\b|\binsert into\b|0x[0-9a-f]{6,}|<class ",
     re.IGNORECASE,
 )

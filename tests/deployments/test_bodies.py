@@ -157,11 +157,10 @@ async def test_the_content_type_is_read_as_the_standard_says(api: httpx.AsyncCli
         {"json": {}},
         {"content": b"", "headers": {"content-type": "image/jpeg"}},
         {"content": b"--x--\r\n", "headers": {"content-type": "multipart/form-data; boundary=x"}},
-        {"content": b"", "headers": {"content-type": "multipart/form-data; boundary=x"}},
         multipart("image", drawing(0), drawing(0)),
         {"json": {"image": []}},
     ],
-    ids=["form", "form without files", "json", "raw", "empty multipart", "no multipart", "two", "none"],
+    ids=["form", "form without files", "json", "raw", "multipart", "two", "none"],
 )
 async def test_there_must_be_one_image(api: httpx.AsyncClient, arguments: dict[str, Any]) -> None:
     response = await api.post("/v1/detect", **arguments)
@@ -271,6 +270,7 @@ async def test_base64_may_be_a_data_url_and_have_line_breaks(api: httpx.AsyncCli
         b'{"id": "a", "name": "A", "threshold": 1e999}',
         b'{"id": "a", "name": "A", "threshold": ' + b"9" * 5000 + b"}",
         b'{"id": "a", "name": "A", "metadata": {"a": Infinity}}',
+        b'{"id": "a", "name": "A", "metadata": {"a": 1e999}}',
         b'{"id": "a", "name": "A", "metadata": {"a": "\\u0000"}}',
         b'{"id": "a", "name": "A", "metadata": {"\\u0000": 1}}',
         b'{"id": "a", "name": "A", "metadata": {"a": "\\ud800"}}',
@@ -363,9 +363,9 @@ async def test_an_unpaired_surrogate_is_refused_wherever_it_stands(
     assert "unpaired surrogates" in message_of(response)
 
 
-@pytest.mark.parametrize("vectors", ["[" * 40 + "]" * 40, "[" * 900 + "]" * 900], ids=["40", "900"])
-async def test_nesting_without_end_is_refused_wherever_it_stands(api: httpx.AsyncClient, vectors: str) -> None:
-    body = b'{"images": "", "external_embeddings": %s}' % vectors.encode()
+@pytest.mark.parametrize("depth", [32, 300])
+async def test_nesting_without_end_is_refused_wherever_it_stands(api: httpx.AsyncClient, depth: int) -> None:
+    body = b'{"images": "", "external_embeddings": %s}' % (b"[" * depth + b"]" * depth)
     headers = {"content-type": "application/json", "idempotency-key": "once"}
 
     response = await api.post(PERSONS, content=body, headers=headers)
@@ -389,6 +389,8 @@ PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
         ("multipart/form-data; boundary=x; charset=undefined", PART + b"x\r\n--x--\r\n"),
         ("multipart/form-data; boundary=x", b"garbage"),
         ("multipart/form-data; boundary=x", PART + b"cut off"),
+        ("multipart/form-data; boundary=x", PART + drawing(0) + b"\r\n" + PART + b"cut off"),
+        ("multipart/form-data; boundary=x", b""),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x--\r\n"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: attachment\r\n\r\nx\r\n--x--\r\n"),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\nx\r\n--x--\r\n"),

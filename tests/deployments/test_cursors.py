@@ -111,11 +111,9 @@ async def test_a_cursor_of_another_search_is_refused(api: httpx.AsyncClient) -> 
     assert code_of(other) == (400, "invalid_cursor")
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "staff", "é", "a" * 5000, "=", "%00", "AAAA" * 10, "\ud83d\ude00"])
+@pytest.mark.parametrize("cursor", ["", "x", "staff", "é", "a" * 5000, "=", "%00", "AAAA" * 10, "😀"])
 async def test_a_cursor_that_was_not_given_out_is_refused(api: httpx.AsyncClient, cursor: str) -> None:
-    response = await api.get(
-        "/v1/collections", params={"cursor": cursor.encode("utf-16", "surrogatepass").decode("utf-16")}
-    )
+    response = await api.get("/v1/collections", params={"cursor": cursor})
 
     assert code_of(response) == (400, "invalid_cursor")
 

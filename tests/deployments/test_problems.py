@@ -172,7 +172,7 @@ async def test_a_bad_page_size_is_refused(clients: Clients, limit: str) -> None:
 
 
 async def test_a_failure_says_nothing_about_itself(gallery: Gallery, caplog: pytest.LogCaptureFixture) -> None:
-    secret = "password of /work/secret.py at 0xdeadbeef"
+    secret = "the password in /opt/faceserve/secret.py at 0xdeadbeef"
     app = application(Failing(RuntimeError(secret)), gallery)
 
     async with client(app, token()) as api:

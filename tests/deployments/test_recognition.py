@@ -1,4 +1,4 @@
-"""Decisions as functions of values."""
+"""Decisions and presentation as functions of values."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from configs.secrets import MissingSecret, read_database_url, read_token_secrets
 from configs.settings import TokenSettings
@@ -46,9 +46,10 @@ def test_a_deployment_without_a_usable_key_does_not_start(environment: dict[str,
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
         public_pem(ec.generate_private_key(ec.SECP384R1())),
         public_pem(ed448.Ed448PrivateKey.generate()),
+        public_pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)),
         SECRET,
     ],
-    ids=["nothing", "text", "bytes", "broken", "P-384", "Ed448", "a secret"],
+    ids=["nothing", "text", "bytes", "broken", "P-384", "Ed448", "RSA-1024", "a secret"],
 )
 def test_a_file_without_a_public_key_is_refused(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(MissingSecret, match=PEM):
@@ -131,6 +132,20 @@ def test_keys_without_an_algorithm_get_the_one_of_their_type(tmp_path: Path) -> 
     loaded = load_keys(read_token_secrets({JWKS: file(tmp_path, json.dumps({"keys": keys}))}))
 
     assert [(key.kid, key.algorithm) for key in loaded] == [(a, a) for a in ("RS256", "ES256", "EdDSA")]
+
+
+def test_keys_to_encrypt_with_are_passed_over(tmp_path: Path) -> None:
+    encrypting = public_jwk(RSA, "RS256", "b") | {"use": "enc", "alg": "RSA-OAEP"}
+    signing = public_jwk(RSA, "RS256", "a") | {"use": "sig"}
+
+    loaded = load_keys(read_token_secrets({JWKS: file(tmp_path, json.dumps({"keys": [encrypting, signing]}))}))
+
+    assert [key.kid for key in loaded] == ["a"]
+
+
+def test_a_key_in_pem_is_no_shared_secret() -> None:
+    with pytest.raises(MissingSecret, match="FACESERVE_JWT_SECRET"):
+        started({"FACESERVE_JWT_SECRET": public_pem(RSA)})
 
 
 def test_all_kinds_of_keys_go_together(tmp_path: Path) -> None:

@@ -25,10 +25,17 @@ def directory() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalPostgres]:
+    with temporary_postgres() as started:
+        yield started
+
+
 @pytest.fixture
-def postgres(directory: Path) -> Iterator[LocalPostgres]:
-    with LocalPostgres(directory / "data") as server:
-        yield server
+def postgres(server: LocalPostgres) -> LocalPostgres:
+    """A running server, whatever the test before did to it."""
+    server.start()
+    return server
 
 
 def ask(url: str, sql: str) -> object:
@@ -81,13 +88,13 @@ def test_stopping_twice_and_starting_twice_are_fine(postgres: LocalPostgres) -> 
 
 
 def test_a_killed_server_recovers_what_was_committed(postgres: LocalPostgres) -> None:
-    ask(postgres.url, "create table kept as select 1 as number")
+    ask(postgres.url, "create table recovered as select 1 as number")
     assert postgres.pid is not None
 
     os.kill(postgres.pid, signal.SIGKILL)
     postgres.start()
 
-    assert ask(postgres.url, "select number from kept") == 1
+    assert ask(postgres.url, "select number from recovered") == 1
 
 
 def test_a_pid_file_of_an_unrelated_process_is_no_obstacle(postgres: LocalPostgres) -> None:
