@@ -1,7 +1,9 @@
 """The encoder of a model pack: SCRFD finds the faces, ArcFace embeds them, both on ONNX Runtime."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +22,8 @@ from encoders.sessions import open_session
 from encoders.types import Analysis, AnalyzeOptions, Box, EmbeddingContract, Face, ModelDescription
 
 PREPROCESSING_VERSION = "arcface-112-v1"  # five-point similarity to ArcFace's template, BGR to RGB, (x - 127.5) / 127.5
+
+SessionOpener = Callable[[Path, str, str, int, Path | None], Any]  # as open_session; the session may be wrapped
 
 # Batching gains nothing per face on a CPU, where it only bounds the memory; on a GPU it gains about tenfold.
 BATCH_SIZE_CPU = 8
@@ -51,6 +55,7 @@ class InsightFacePackEncoder:
         nms_threshold: float = 0.4,
         close_up_input: InputSize = (320, 320),
         engine_cache: Path | None = None,
+        open_session: SessionOpener = open_session,
     ) -> None:
         cv2.setNumThreads(1)  # OpenCV's pool has one thread per core of the host, whatever this process may use
         components = verify_pack(pack)
@@ -77,7 +82,7 @@ class InsightFacePackEncoder:
             contract=EmbeddingContract(
                 model_id=pack.name,
                 model_version=pack.version,
-                model_digest=components[1].sha256,
+                model_digest=(pack.contract_digest or components[1].sha256).lower(),
                 dimension=EMBEDDING_DIMENSION,
                 preprocessing_version=PREPROCESSING_VERSION,
             ),

@@ -23,6 +23,7 @@ class PackManifest:
     recogniser: str | None = None
     detector_sha256: str | None = None
     recogniser_sha256: str | None = None
+    contract_digest: str | None = None  # written by a quantisation alone, and believed only with its report
 
 
 def read_manifest(directory: Path, name: str) -> PackManifest:

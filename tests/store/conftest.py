@@ -1,34 +1,11 @@
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import asyncpg
 import pytest
 
 from store.gallery import Gallery
-from store.local import LocalPostgres, temporary_postgres
-from store.migrate import apply_migrations
-
-TEMPLATE = "gallery_template"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[LocalPostgres]:
-    """A server for tests that leave it alone."""
-    with temporary_postgres(settings={"fsync": "off"}) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-async def template(postgres: LocalPostgres) -> str:
-    """The name of a migrated database that every test gets a copy of."""
-    await create_database(postgres, TEMPLATE)
-    await apply_migrations(postgres.url_of(TEMPLATE))
-    return TEMPLATE
-
-
-@pytest.fixture(scope="session")
-def database_numbers() -> Iterator[int]:
-    return itertools.count(1)
+from store.local import LocalPostgres
+from tests.conftest import create_database
 
 
 @pytest.fixture
@@ -74,10 +51,6 @@ async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     opened = await asyncpg.connect(url)
     yield opened
     await opened.close()
-
-
-async def create_database(server: LocalPostgres, name: str, template: str = "template0") -> None:
-    await execute(server, f"create database {name} template {template} strategy file_copy")
 
 
 async def execute(server: LocalPostgres, sql: str) -> None:
