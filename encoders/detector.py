@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +24,45 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def taken(self, chosen: Any) -> "Detections":
+        """Return those at `chosen`, a slice or a mask."""
+        return Detections(self.boxes[chosen], self.scores[chosen], self.landmarks[chosen])
+
+    def moved(self, x: float, y: float) -> "Detections":
+        """Return the same faces `x` to the right and `y` down."""
+        shift = np.array([x, y], np.float32)
+        return Detections(self.boxes + np.tile(shift, 2), self.scores, self.landmarks + shift)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class View:
+    """A picture as the detector sees it: at `scale` of its size, black at the right and below.
+
+    `pixels`: uint8 (height, width, 3), BGR, both multiples of 32; `fitted`: width and height without the black.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    scale: float
+    fitted: tuple[int, int]
+
+    @property
+    def area(self) -> int:
+        return self.pixels.shape[0] * self.pixels.shape[1]
+
+    def shrunk(self, longer_px: int) -> "View | None":
+        """Return this view with its picture at `longer_px`; None if that is not smaller, or shrinks it to a line.
+
+        Averaged, since sampling would drop the pixels that tell a small face, and with as little black as there can be.
+        """
+        share = longer_px / max(self.fitted)
+        width, height = round(self.fitted[0] * share), round(self.fitted[1] * share)
+        if share >= 1 or min(width, height) < SMALLEST_FACE_PX:
+            return None
+        picture = self.pixels[: self.fitted[1], : self.fitted[0]]
+        pixels = np.zeros((_round_up(height), _round_up(width), 3), np.uint8)
+        pixels[:height, :width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        return View(pixels, self.scale * share, (width, height))
 
 
 class ScrfdDetector:
@@ -57,9 +97,40 @@ class ScrfdDetector:
             return _none()
         self._scrfd.nms_thresh = nms_threshold
         found, landmarks = self._scrfd.detect(pixels, input_size=sizes, det_thresh=threshold)
-        areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
-        order = np.argsort(-areas, kind="stable")
-        return Detections(found[order, :4], found[order, 4], landmarks[order])
+        return _largest_first(found, landmarks)
+
+    @property
+    def takes_windows(self) -> bool:
+        """Whether `view` and `look` are of use: on a GPU, or with a fixed input, each new shape costs more than it saves."""
+        return self._trims_padding
+
+    def view(self, pixels: npt.NDArray[np.uint8], input_size: InputSize) -> View | None:
+        """Return what `detect` would show the network of BGR `pixels`, to the pixel; None if it would look at nothing."""
+        height, width = pixels.shape[:2]
+        size = self._fit(width, height, (_round_up(input_size[0]), _round_up(input_size[1])))
+        if size is None:
+            return None
+        # SCRFD's own arithmetic, which rounds down the shorter side and takes its scale from the height
+        if height / width > size[1] / size[0]:
+            fitted = (int(size[1] / (height / width)), size[1])
+        else:
+            fitted = (size[0], int(size[0] * (height / width)))
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        canvas[: fitted[1], : fitted[0]] = cv2.resize(pixels, fitted)
+        return View(canvas, fitted[1] / height, fitted)
+
+    def look(self, view: View, threshold: float, nms_threshold: float) -> Detections:
+        """Return the faces in `view` that score `threshold` or more, in pixels of the picture it shows."""
+        # not detect(): its arithmetic makes some inputs, 352x480 for one, a pixel smaller than they are
+        by_stride = self._scrfd.forward(view.pixels, threshold)
+        scores, boxes, landmarks = (np.concatenate(outputs) for outputs in by_stride)
+        if len(scores) == 0:
+            return _none()
+        self._scrfd.nms_thresh = nms_threshold
+        found = np.hstack((boxes / view.scale, scores)).astype(np.float32)  # (n, 5)
+        order = np.argsort(-found[:, 4], kind="stable")
+        kept = order[self._scrfd.nms(found[order])]
+        return _largest_first(found[kept], (landmarks[kept] / view.scale).astype(np.float32))
 
     def _fit(self, width: int, height: int, size: InputSize) -> InputSize | None:
         """Return the input for a picture of this size, or None when it would shrink to a line.
@@ -80,6 +151,12 @@ class ScrfdDetector:
 
 def _round_up(length_px: float) -> int:
     return -(-int(length_px) // STRIDE_PX) * STRIDE_PX
+
+
+def _largest_first(found: npt.NDArray[np.float32], landmarks: npt.NDArray[np.float32]) -> Detections:
+    areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
+    order = np.argsort(-areas, kind="stable")
+    return Detections(found[order, :4], found[order, 4], landmarks[order])
 
 
 def _none() -> Detections:

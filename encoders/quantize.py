@@ -7,9 +7,8 @@ Runtime's kernels may saturate, so that the report, made elsewhere, would not ho
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -233,8 +232,6 @@ def _look_again(twin: Pack, seen: Sequence[_SeenPhoto], threads: int, progress: 
 
 
 def _with_contract(manifest: PackManifest, report: QuantizationReport) -> PackManifest:
-    from dataclasses import replace
-
     return replace(
         manifest,
         detector_sha256=report.detector_sha256,

@@ -1,23 +1,29 @@
 """Chooses the faces that an answer holds from those that were found."""
 
 import numpy as np
+import numpy.typing as npt
 
 from encoders.detector import Detections
-from encoders.types import AnalyzeOptions
+from encoders.types import AnalyzeOptions, Selection
 
 
 def select(found: Detections, options: AnalyzeOptions, width: int, height: int) -> Detections:
     """Return the faces of `found`, largest first, that `options` asks for; `width` and `height` of the picture."""
     if options.selection == "all":
-        return _take(found, slice(0, options.max_faces))
-    if options.selection == "largest" or len(found) == 0:
-        return _take(found, slice(0, 1))
-    areas = (found.boxes[:, 2] - found.boxes[:, 0]) * (found.boxes[:, 3] - found.boxes[:, 1])
-    centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2  # (n, 2)
+        return found.taken(slice(0, options.max_faces))
+    if len(found) == 0:
+        return found
+    best = int(np.argmax(selection_values(found.boxes, options.selection, width, height)))
+    return found.taken(slice(best, best + 1))
+
+
+def selection_values(
+    boxes: npt.NDArray[np.float32], selection: Selection, width: int, height: int
+) -> npt.NDArray[np.float32]:
+    """Return what `selection` maximises, for each of `boxes` in a picture of this size: square pixels, (n,)."""
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    if selection != "center_largest":
+        return np.asarray(areas)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2  # (n, 2)
     distances = ((centres - (width // 2, height // 2)) ** 2).sum(axis=1)
-    best = int(np.argmax(areas - 2 * distances))
-    return _take(found, slice(best, best + 1))
-
-
-def _take(found: Detections, chosen: slice) -> Detections:
-    return Detections(found.boxes[chosen], found.scores[chosen], found.landmarks[chosen])
+    return np.asarray(areas - 2 * distances)

@@ -69,7 +69,9 @@ class Face:
 class Analysis:
     """The faces of one image, largest first, with the upright image's size in pixels.
 
-    `faces_found` counts all detected faces, also those that the selection left out. Stage times in milliseconds.
+    `faces_found` counts the detected faces, also those that the selection left out. If `looked_in_full` is false, one
+    face was asked for and the detector looked no further than it had to: then there may be more of them. Stage times
+    in milliseconds.
     """
 
     width: int
@@ -79,6 +81,7 @@ class Analysis:
     decode_ms: float
     detect_ms: float
     embed_ms: float
+    looked_in_full: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class AnalyzeOptions:
     `selection`: every face, or the one that is largest, or the one that is large and central (area minus twice the
     squared distance of its centre to the image's centre, as insightface's FaceAnalysis does). None means the
     encoder's own default. `input_sizes`: detector inputs, (width, height) in pixels; candidates of all are merged.
+    `counts_faces`: the answer's `faces_found` must count every face also when only one is selected.
     """
 
     selection: Selection = "all"
@@ -97,6 +101,7 @@ class AnalyzeOptions:
     detection_threshold: float | None = None
     nms_threshold: float | None = None
     input_sizes: tuple[tuple[int, int], ...] | None = None
+    counts_faces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

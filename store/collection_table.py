@@ -16,7 +16,7 @@ from store.errors import (
     CollectionNotFound,
     InvalidValue,
 )
-from store.rows import COLLECTION_COLUMNS, collection_from, detection_column
+from store.rows import COLLECTION_COLUMNS, collection_from, detection_changes, detection_column
 from store.types import Collection, Contract, NewCollection, Statistics
 from store.values import DIMENSION, check_json, check_text, is_storable
 
@@ -120,6 +120,7 @@ async def list_page(
 async def update(connection: Connection, tenant: str, id: str, changes: Mapping[str, Any]) -> Collection:
     """Change properties (keys of `UPDATABLE`); another detection profile gets a new revision.
 
+    `detection` is a whole profile, or a mapping of those of its fields that change.
     Raises CollectionCapacityExceeded for a capacity below the faces that are there.
     """
     row = await lock(connection, tenant, id)
@@ -129,15 +130,19 @@ async def update(connection: Connection, tenant: str, id: str, changes: Mapping[
             raise InvalidValue(key, "it cannot be changed")
         if isinstance(value, str):
             check_text(key, value)
-        columns[key] = detection_column(value) if key == "detection" else value
+        columns[key] = detection_changes(value) if key == "detection" else value
     if "metadata" in columns:
         check_json("metadata", columns["metadata"])
     if columns.get("capacity_rows", row["face_count"]) < row["face_count"]:
         raise CollectionCapacityExceeded(columns["capacity_rows"], row["face_count"])
-    assignments = [f"{column} = ${number}" for number, column in enumerate(columns, start=2)]
-    if "detection" in columns:
-        number = list(columns).index("detection") + 2
-        assignments.append(f"detection_revision = detection_revision + (detection <> ${number})::integer")
+    assignments = []
+    for number, column in enumerate(columns, start=2):
+        if column == "detection":
+            changed = f"detection || ${number}"
+            assignments.append(f"detection_revision = detection_revision + (detection <> {changed})::integer")
+            assignments.append(f"detection = {changed}")
+        else:
+            assignments.append(f"{column} = ${number}")
     await connection.execute(
         f"update collections set {', '.join([*assignments, 'updated_at = now()'])} where collection_pk = $1",
         row["collection_pk"],

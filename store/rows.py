@@ -1,9 +1,11 @@
 """Rows of the database as values of the store, and the columns they need."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 from store.driver import Row
+from store.errors import InvalidValue
 from store.types import Collection, Contract, DetectionProfile, FaceRecord, Person
 
 # The catalog is the truth about an index: a stored state could outlive a crashed build.
@@ -121,6 +123,15 @@ def detection_from(column: dict[str, Any]) -> DetectionProfile:
         nms_threshold=column["nms_threshold"],
         single_face_selection=column["single_face_selection"],
     )
+
+
+def detection_changes(detection: DetectionProfile | Mapping[str, Any]) -> dict[str, Any]:
+    """What to lay over the jsonb column: a whole profile, or those of its fields that change. Raises InvalidValue."""
+    changes = asdict(detection) if isinstance(detection, DetectionProfile) else dict(detection)
+    unknown = set(changes) - {field.name for field in fields(DetectionProfile)}
+    if unknown:
+        raise InvalidValue("detection", f"it has no {', '.join(sorted(unknown))}")
+    return changes
 
 
 def detection_column(detection: DetectionProfile) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Collections: create, read, change, delete."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -54,7 +55,7 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
         description=body.description,
         threshold=threshold,
         contract=contract_of(model),
-        detection=_detection(body.detection, DEFAULT_DETECTION),
+        detection=_detection(body.detection),
         search_profile=SEARCH_PROFILE,
         capacity_rows=body.search.capacity_rows or settings.default_capacity,
         max_faces_per_person=body.search.max_faces_per_person or settings.default_max_faces_per_person,
@@ -103,15 +104,15 @@ async def update_collection(request: Request, collection_id: str, context: Conte
     """Change a collection."""
     body = await read_json(request, CollectionPatch)
     idempotency = idempotency_of(request, body)
-    gallery = context.services.gallery
     changes = body.model_dump(exclude_unset=True, exclude={"search", "detection"})
     if body.search is not None:
         changes |= body.search.model_dump(exclude_none=True)
         _check_capacity(context, body.search.capacity_rows)
     if body.detection is not None:
-        current = await gallery.get_collection(caller.tenant, collection_id)
-        changes["detection"] = _detection(body.detection, current.detection)
-    collection = await gallery.update_collection(caller.tenant, collection_id, changes, idempotency=idempotency)
+        changes["detection"] = body.detection.model_dump(exclude_none=True)
+    collection = await context.services.gallery.update_collection(
+        caller.tenant, collection_id, changes, idempotency=idempotency
+    )
     return {"request_id": request.state.request_id, "collection": collection_body(collection)}
 
 
@@ -131,14 +132,12 @@ async def delete_collection(
     return Response(status_code=204)
 
 
-def _detection(wanted: CollectionDetection, default: DetectionProfile) -> DetectionProfile:
+def _detection(wanted: CollectionDetection) -> DetectionProfile:
     sizes = wanted.input_sizes
-    return DetectionProfile(
-        input_sizes=default.input_sizes if sizes is None else tuple((width, height) for width, height in sizes),
-        threshold=default.threshold if wanted.threshold is None else wanted.threshold,
-        nms_threshold=default.nms_threshold if wanted.nms_threshold is None else wanted.nms_threshold,
-        single_face_selection=wanted.single_face_selection or default.single_face_selection,
-    )
+    changes: dict[str, Any] = wanted.model_dump(exclude_none=True, exclude={"input_sizes"})
+    if sizes is not None:
+        changes["input_sizes"] = tuple((width, height) for width, height in sizes)
+    return replace(DEFAULT_DETECTION, **changes)
 
 
 def _check_capacity(context: ApiContext, wanted: int | None) -> None:

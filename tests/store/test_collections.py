@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -170,3 +171,24 @@ async def test_statistics_count_what_a_tenant_has(gallery: Gallery) -> None:
 
     assert await gallery.statistics("acme") == Statistics(collections=2, persons=2, faces=4)
     assert await gallery.statistics("umbrella") == Statistics(0, 0, 0)
+
+
+async def test_two_changes_of_different_detection_fields_both_hold(gallery: Gallery) -> None:
+    await gallery.create_collection("acme", collection(id="staff"))
+
+    await asyncio.gather(
+        gallery.update_collection("acme", "staff", {"detection": {"threshold": 0.7}}),
+        gallery.update_collection("acme", "staff", {"detection": {"single_face_selection": "center_largest"}}),
+    )
+
+    changed = await gallery.get_collection("acme", "staff")
+    assert changed.detection.threshold == 0.7
+    assert changed.detection.single_face_selection == "center_largest"
+    assert changed.detection_revision == 3
+
+
+async def test_a_detection_field_that_does_not_exist_is_refused(gallery: Gallery) -> None:
+    await gallery.create_collection("acme", collection(id="staff"))
+
+    with pytest.raises(InvalidValue, match="sensitivity"):
+        await gallery.update_collection("acme", "staff", {"detection": {"sensitivity": 1}})
