@@ -53,8 +53,11 @@ def quantize(
 def report_table(report: QuantizationReport) -> Table:
     """Return `report` as a table."""
     table = Table("", report.parent, report.pack, title=f"on {report.held_out_photos} photos held out from calibration")
-    for what, size in (("detector", report.detector_bytes), ("recogniser", report.recogniser_bytes)):
-        table.add_row(f"{what}, MB", f"{size.fp32 / 1e6:.1f}", f"{size.int8 / 1e6:.1f}")
+    for what, cost in (("detector", report.detector_cost), ("recogniser", report.recogniser_cost)):
+        table.add_row(f"{what}, MB", f"{cost.fp32_bytes / 1e6:.1f}", f"{cost.int8_bytes / 1e6:.1f}")
+        ratio = cost.fp32_ms / cost.int8_ms
+        mark = "green" if ratio > 1.1 else "yellow"
+        table.add_row("  ms, one thread", f"{cost.fp32_ms:.1f}", f"{cost.int8_ms:.1f} [{mark}]x {ratio:.1f}[/{mark}]")
     found = report.detection
     calibration = f"{report.calibration_faces} faces in {report.calibration_photos} photos"
     table.add_row("calibrated on", "", calibration)

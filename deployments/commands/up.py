@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from store.migrate import apply_migrations
 
 TENANT = "default"
 TOKEN_LIFE_S = 30 * 24 * 3600.0
+IMPATIENT_AFTER_S = 2.0  # under `uv run` one Ctrl-C arrives twice: from the terminal and from uv
 OBJECT_STORE_BYTES = 256 * 2**20  # images over 1 MB pass through it; Ray would take 30 % of the memory
 
 # Both together are Serve's fast path; the throughput profile alone would move proxies to the head node.
@@ -104,13 +106,17 @@ def up(options: UpOptions, console: Console) -> None:
 
 
 def stop_event() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set; a second one ends the process at once."""
+    """Return an event that SIGINT and SIGTERM set; another one, some seconds later, ends the process at once."""
     stopping = threading.Event()
+    first = 0.0
 
     def stop(number: int, _frame: object) -> None:
-        if stopping.is_set():
+        nonlocal first
+        if not stopping.is_set():
+            first = time.monotonic()
+            stopping.set()
+        elif time.monotonic() - first > IMPATIENT_AFTER_S:
             raise KeyboardInterrupt
-        stopping.set()
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
@@ -277,16 +283,12 @@ def last_words(error: Exception, lines: int = 3) -> str:
 
 def wait_until_ready(options: UpOptions, timeout_s: float = 60.0) -> None:
     """Return once the service answers that it is ready. Raises UpFailed."""
-    deadline = threading.Event()
-    timer = threading.Timer(timeout_s, deadline.set)
-    timer.daemon = True
-    timer.start()
-    while not deadline.is_set():
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{base_url(options)}/v1/health", timeout=5).status_code == 200:
-                timer.cancel()
                 return
-        deadline.wait(0.2)
+        time.sleep(0.2)
     raise UpFailed(f"The service did not become ready within {timeout_s:g} s.")
 
 
