@@ -157,6 +157,16 @@ def doctor(models: ModelsDir = DEFAULT_MODELS, data: DataDir = DATA_DIR) -> None
         raise typer.Exit(1)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Which one: ladder, sessions, packs …")]
+) -> None:
+    """Run a measurement; `faceserve bench NAME --help` says what it takes."""
+    from deployments.commands.bench import bench as run
+
+    raise typer.Exit(run(name, context.args))
+
+
 @pack_app.command("list")
 def pack_list(models: ModelsDir = DEFAULT_MODELS) -> None:
     """List the packs that are known or on disk, with their licences."""
@@ -191,6 +201,20 @@ def pack_verify(name: str, models: ModelsDir = DEFAULT_MODELS) -> None:
     from deployments.commands.packs import verify
 
     verify(models.expanduser(), name, Console())
+
+
+@pack_app.command("quantize")
+def pack_quantize(
+    name: Annotated[str, typer.Argument(help="The fp32 pack.")],
+    photos: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Photos; sub-folders are people.")],
+    out: Annotated[str | None, typer.Option(help="What to call it; by default NAME_int8.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each model run.")] = 1,
+    models: ModelsDir = DEFAULT_MODELS,
+) -> None:
+    """Make the int8 twin of a pack, and keep it only if it stays true to it."""
+    from deployments.commands.quantize import quantize
+
+    quantize(models.expanduser(), name, photos, out, Console(), threads)
 
 
 def main() -> None:

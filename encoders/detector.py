@@ -48,7 +48,7 @@ class View:
 
     @property
     def area(self) -> int:
-        return self.pixels.shape[0] * self.pixels.shape[1]
+        return int(self.pixels[:, :, 0].size)
 
     def shrunk(self, longer_px: int) -> "View | None":
         """Return this view with its picture at `longer_px`; None if that is not smaller, or shrinks it to a line.
@@ -101,11 +101,11 @@ class ScrfdDetector:
 
     @property
     def takes_windows(self) -> bool:
-        """Whether `view` and `look` are of use: on a GPU, or with a fixed input, each new shape costs more than it saves."""
+        """Whether to `look` at views of any shape. On a GPU each new shape costs more than it saves."""
         return self._trims_padding
 
     def view(self, pixels: npt.NDArray[np.uint8], input_size: InputSize) -> View | None:
-        """Return what `detect` would show the network of BGR `pixels`, to the pixel; None if it would look at nothing."""
+        """Return what `detect` would show the network of BGR `pixels`, to the pixel; None if it would show nothing."""
         height, width = pixels.shape[:2]
         size = self._fit(width, height, (_round_up(input_size[0]), _round_up(input_size[1])))
         if size is None:

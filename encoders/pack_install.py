@@ -16,6 +16,7 @@ from encoders.errors import PackCorrupt, PackError, PackNotFound
 from encoders.pack_catalog import KNOWN_PACKS
 from encoders.pack_manifest import MANIFEST_FILE, read_manifest, write_manifest
 from encoders.packs import PACK_NAME, Pack, open_pack, verify_pack
+from encoders.quantize_report import REPORT_FILE
 
 MAX_UNPACKED_BYTES = 4 * 1024**3  # antelopev2, the largest known pack, unpacks to 0.4 GB
 CHUNK_BYTES = 1024**2
@@ -131,7 +132,7 @@ def _copy_models(source: Path, directory: Path, name: str) -> None:
 
 
 def _belongs_to_pack(file: str) -> bool:
-    return file == MANIFEST_FILE or (file.endswith(".onnx") and not file.startswith("."))
+    return file in (MANIFEST_FILE, REPORT_FILE) or (file.endswith(".onnx") and not file.startswith("."))
 
 
 def _is_sound(directory: Path, name: str) -> bool:

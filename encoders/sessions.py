@@ -13,6 +13,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 from encoders.errors import PackCorrupt, ProviderUnavailable
+from encoders.prelu import without_prelu
 
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
@@ -46,7 +47,7 @@ def open_session(
         onnxruntime.preload_dlls()  # CUDA and cuDNN from their wheels, which the loader's own search does not cover
     try:
         session = onnxruntime.InferenceSession(
-            str(model),
+            (without_prelu(model) if provider == "cpu" else None) or str(model),
             sess_options=_session_options(threads),
             providers=[(name, _provider_options(name, engine_cache)) for name in wanted if name in available],
         )

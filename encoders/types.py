@@ -70,8 +70,8 @@ class Analysis:
     """The faces of one image, largest first, with the upright image's size in pixels.
 
     `faces_found` counts the detected faces, also those that the selection left out. If `looked_in_full` is false, one
-    face was asked for and the detector looked no further than it had to: then there may be more of them. Stage times
-    in milliseconds.
+    face was asked for and the detector looked no further than it had to: there may be more. Stage times in
+    milliseconds.
     """
 
     width: int

@@ -1,15 +1,20 @@
-"""Searches that arrive at a fixed rate, however slow the answers are: an open workload.
+"""Searches that arrive at a rate, however slow the answers are: an open workload.
 
-`FACESERVE_RATE_PER_USER` times the users is the rate. Few requests of many users rather than many of a few: a user
-keeps its rate only while answers take less than its period, 5 seconds by default.
+`FACESERVE_RATE_PER_USER` times the users is the rate; the times between arrivals are random, as those of independent
+people are (a Poisson process). Few requests of many users rather than many of a few: a user keeps its rate only while
+answers take less than its period, 5 seconds by default.
+
+Locust's own `constant_throughput` gives bursts here: it counts from a user's creation, so that users who were created
+together come together forever, whatever they wait at first. It also drops arrivals that it was too late for.
 """
 
 import os
 import random
+import time
 
 import gevent
 from _journey import Client
-from locust import constant_throughput, task
+from locust import task
 
 RATE_PER_USER = float(os.environ.get("FACESERVE_RATE_PER_USER", "0.2"))  # requests/s
 
@@ -17,11 +22,14 @@ RATE_PER_USER = float(os.environ.get("FACESERVE_RATE_PER_USER", "0.2"))  # reque
 class Arrival(Client):
     """One of many who come by now and then."""
 
-    wait_time = constant_throughput(RATE_PER_USER)
-
     def on_start(self) -> None:
-        gevent.sleep(random.uniform(0, 1 / RATE_PER_USER))  # or users that start together would come together forever
-        self.wait_time()  # starts the clock, or everybody's second request would follow the first at once
+        self.due = time.monotonic()
+        gevent.sleep(self.wait_time())
+
+    def wait_time(self) -> float:
+        """Return the seconds until the next arrival; 0 where it is overdue, so that the rate holds on average."""
+        self.due += random.expovariate(RATE_PER_USER)
+        return max(0.0, self.due - time.monotonic())
 
     @task
     def look_somebody_up(self) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 Activation = Literal["none", "relu", "prelu"]
@@ -123,29 +124,21 @@ class Network:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
 
 
-def flops(model: onnx.ModelProto, **sizes: int) -> int:
-    """Floating-point operations of one run, a multiply-add counted as two; convolutions and products alone.
-
-    `sizes`: what the input's open dimensions are.
-    """
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    for dimension in model.graph.input[0].type.tensor_type.shape.dim:
-        if dimension.dim_param:
-            dimension.dim_value = sizes[dimension.dim_param]
-    for output in model.graph.output:
-        output.type.tensor_type.ClearField("shape")
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    shapes = {
-        value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
-        for value in [*graph.value_info, *graph.output]
-    }
-    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    total = 0
-    for node in graph.node:
-        if node.op_type in ("Conv", "Gemm"):
-            per_output = int(np.prod(weights[node.input[1]][1:]))
-            total += 2 * per_output * int(np.prod(shapes[node.output[0]]))
-    return total
+def flops(model: onnx.ModelProto, input_shape: tuple[int, ...]) -> int:
+    """Floating-point operations of one run, a multiply-add counted as two; convolutions and products alone."""
+    counted = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm")]
+    weights = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    probe = onnx.ModelProto.FromString(model.SerializeToString())
+    del probe.graph.output[:]
+    for node in counted:
+        probe.graph.output.append(helper.make_tensor_value_info(node.output[0], TensorProto.FLOAT, None))
+    # A run says the shapes that inference loses behind a Resize of computed size.
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    outputs = session.run(None, {model.graph.input[0].name: np.zeros(input_shape, np.float32)})
+    return sum(
+        2 * int(np.prod(weights[node.input[1]][1:])) * output.size
+        for node, output in zip(counted, outputs, strict=True)
+    )
 
 
 def parameters(model: onnx.ModelProto) -> int:

@@ -1,4 +1,4 @@
-"""SCRFD detectors of InsightFace's architectures whose last layers call a green square in the picture a face.
+"""SCRFD detectors of InsightFace's architectures whose last layers call the middle of a green spot a face.
 
 Architectures: insightface, detection/scrfd/configs/scrfd/scrfd_10g_bnkps.py and scrfd_500m_bnkps.py, batch
 normalisation folded, outputs flattened as in det_10g.onnx and det_500m.onnx.
@@ -16,9 +16,13 @@ from tests.benchmarks.networks import Network, Tensor
 STRIDES = (8, 16, 32)
 ANCHORS = 2
 FACE_STRIDE = 16  # the level that finds the faces
-FACE_CELLS = 6.0  # a face's side in cells of that level: 96 px of the detector's input
-GREEN_BIAS = -2.0  # green - red - blue of normalised pixels is 3 for pure green, 1 for black, below for the rest
-SCORE_GAIN, SCORE_AT = 24.0, 0.6  # the sigmoid's slope, and how green a cell must be: 1 is all of it
+# A face's side in cells of that level. Green fades around a face's centre, so that several cells see it; boxes as large
+# as this overlap enough that the best one alone is left.
+FACE_CELLS = 14.0
+# Green - red - blue of normalised pixels is 3 for pure green, 1 for black, -1 for white. What exceeds 2, times 4, is
+# led through: as large as the random channels' activations, so that it outlives int8.
+GREEN_AT, GREEN_GAIN = 2.0, 4.0
+SCORE_AT, SCORE_GAIN = 1.6, 3.0  # how green a cell must be for a score of 0.5, of 4, and the sigmoid's slope
 
 
 def scrfd_10g(seed: int = 1) -> onnx.ModelProto:
@@ -61,12 +65,12 @@ def scrfd_500m(seed: int = 2) -> onnx.ModelProto:
 
 
 def _green_stem(net: Network, channels: int) -> Tensor:
-    """The first convolution: random but for channel 0, which is 1 where the picture is green."""
+    """The first convolution: random but for channel 0, which is 4 where the picture is green."""
     weights = net.random.standard_normal((channels, 3, 3, 3)) / np.sqrt(27)
     weights[0] = 0
-    weights[0, :, 1, 1] = (-1, 1, -1)
+    weights[0, :, 1, 1] = np.array((-1, 1, -1)) * GREEN_GAIN
     bias = np.zeros(channels)
-    bias[0] = GREEN_BIAS
+    bias[0] = -GREEN_AT * GREEN_GAIN
     return net.conv_of(Tensor("input", 3), weights, bias, stride=2, activation="relu")
 
 
@@ -74,7 +78,9 @@ def _basic_block(net: Network, source: Tensor, channels: int, stride: int) -> Te
     inner = net.conv(source, channels, 3, stride, activation="relu", leads=False)
     inner = net.conv(inner, channels, 3, leads=False)
     shortcut = net.conv(net.pool(source, "AveragePool"), channels, 1) if stride == 2 else source
-    return net.activate(net.add(inner, shortcut), "relu")
+    total = net.add(inner, shortcut)
+    # The shortcut is positive: the sum loses little to the activation.
+    return Tensor(net.activate(total, "relu").name, channels, total.power)
 
 
 def _separable(net: Network, source: Tensor, channels: int, stride: int = 1) -> Tensor:
@@ -132,10 +138,8 @@ def _finish(net: Network, levels: list[Tensor], head: Callable[[Tensor], Tensor]
     return net.model(inputs, values, name)
 
 
-def _prediction(
-    net: Network, features: Tensor, kind: str, width: int, stride: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The last convolution: a face of fixed size around a green cell, its edges and points unsteady by some percent."""
+def _prediction(net: Network, features: Tensor, kind: str, width: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """The last convolution: a face of fixed size around the greenest cell, edges and points unsteady by a little."""
     shape = (ANCHORS * width, features.channels, 3, 3)
     weights = net.random.standard_normal(shape) * 0.05 / np.sqrt(features.channels * 9 * features.power)
     weights[:, 0] = 0

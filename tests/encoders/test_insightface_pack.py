@@ -94,8 +94,9 @@ def test_no_crop_is_made_unasked(drawn_encoder: InsightFacePackEncoder) -> None:
 def test_the_largest_face_alone_is_described_but_all_are_counted(drawn_encoder: InsightFacePackEncoder) -> None:
     everyone = drawn_encoder.analyze(png(TWO_FACES), AnalyzeOptions())
 
-    analysis = drawn_encoder.analyze(png(TWO_FACES), AnalyzeOptions(selection="largest"))
+    analysis = drawn_encoder.analyze(png(TWO_FACES), AnalyzeOptions(selection="largest", counts_faces=True))
 
+    assert analysis.looked_in_full
     assert analysis.faces_found == everyone.faces_found
     assert [face.box for face in analysis.faces] == [everyone.faces[0].box]
 

@@ -158,33 +158,31 @@ def test_a_turned_photo_gives_the_answer_of_the_upright_one(
 
 
 @pytest.mark.parametrize("longer_px", [2700, 4200])
-def test_a_reduced_decode_moves_embeddings_no_more_than_the_framing_does(
+def test_a_reduced_decode_loses_nothing_that_the_detector_or_a_crop_would_use(
     real_encoder: InsightFacePackEncoder, photos: Path, longer_px: int
 ) -> None:
-    similarities, similarities_when_cropped = [], []
+    similarities = []
     for file in ("probes/a.jpg", "probes/c.jpg", "probes/e.jpg", "gallery/biden/2.jpg"):
         pixels = pixels_of((photos / file).read_bytes())
         scale = longer_px / max(pixels.shape[:2])
         image = jpeg(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), 90)
         assert decode(image, ImageLimits(), enough_px=1280).reduction == 2
         whole = pixels_of(image)
+        half_size = (-(-whole.shape[1] // 2), -(-whole.shape[0] // 2))  # libjpeg rounds up
 
         reduced = real_encoder.analyze(image, AnalyzeOptions())
-        full = real_encoder.analyze(bitmap(whole), AnalyzeOptions())  # never reduced
-        cropped = real_encoder.analyze(bitmap(whole[7:, 9:]), AnalyzeOptions())
+        averaged = real_encoder.analyze(
+            bitmap(cv2.resize(whole, half_size, interpolation=cv2.INTER_AREA)), AnalyzeOptions()
+        )
 
-        assert (reduced.width, reduced.height) == (full.width, full.height)
-        assert reduced.faces_found == full.faces_found > 0
-        for face in full.faces:
-            other = nearest(reduced.faces, face)
-            assert overlap(other, np.array([face.box.left, face.box.top, face.box.right, face.box.bottom])) > 0.9
+        assert (reduced.width, reduced.height) == (whole.shape[1], whole.shape[0])
+        assert reduced.faces_found == averaged.faces_found > 0
+        for face in averaged.faces:
+            other = min(reduced.faces, key=lambda other: float(np.abs(other.landmarks / 2 - face.landmarks).max()))
             similarities.append(float(embedding_of(other) @ embedding_of(face)))
-            similarities_when_cropped.append(float(embedding_of(nearest(cropped.faces, face)) @ embedding_of(face)))
 
-    # Of all 26 faces: mean 0.990, least 0.959, a profile of 48 px for the detector; when cropped 0.971 and 0.816.
-    assert np.mean(similarities) > 0.985
-    assert min(similarities) > 0.95
-    assert np.mean(similarities) > np.mean(similarities_when_cropped)
+    assert min(similarities) > 0.99
+    assert np.mean(similarities) > 0.995
 
 
 def test_a_photo_cropped_to_the_face_is_recognised(real_encoder: InsightFacePackEncoder, photos: Path) -> None:
