@@ -50,7 +50,11 @@ async def review_images(
     """
     external = external_vectors(options, len(images), collection)
     seen = await analyze_images(
-        services.embedder, [image.content for image in images], collection, embeds=external is None
+        services.embedder,
+        [image.content for image in images],
+        collection,
+        embeds=external is None,
+        counts_faces=options.review_mode != "off",
     )
     accepted: list[tuple[int, NewFace]] = []
     rejected: list[dict[str, Any]] = []
@@ -77,13 +81,15 @@ async def review_images(
 
 
 async def analyze_images(
-    embedder: EmbedderPort, images: Sequence[bytes], collection: Collection, *, embeds: bool
+    embedder: EmbedderPort, images: Sequence[bytes], collection: Collection, *, embeds: bool, counts_faces: bool
 ) -> list[Seen | ImageError]:
     """Return for each image what was seen in it, or why it cannot be used; replicas work on them side by side.
 
     Raises what the embedder raises: Overloaded, Unavailable.
     """
-    options = single_face_options(collection.detection, embed=embeds, crop=collection.save_face_crops)
+    options = single_face_options(
+        collection.detection, embed=embeds, crop=collection.save_face_crops, counts_faces=counts_faces
+    )
 
     async def analyze(image: bytes) -> Seen | ImageError:
         try:

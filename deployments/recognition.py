@@ -93,15 +93,19 @@ def trusted_embedding(value: Any) -> npt.NDArray[np.float32] | None:
 
 
 def single_face_options(
-    detection: DetectionProfile | None, *, embed: bool = True, crop: bool = False
+    detection: DetectionProfile | None, *, embed: bool = True, crop: bool = False, counts_faces: bool = False
 ) -> AnalyzeOptions:
-    """Return the options that find the one face of a photo, as `detection` says."""
+    """Return the options that find the one face of a photo, as `detection` says.
+
+    `counts_faces`: whether it matters how many others there are, which takes the detector's full input.
+    """
     if detection is None:
-        return AnalyzeOptions(selection="largest", embed=embed, crop=crop)
+        return AnalyzeOptions(selection="largest", embed=embed, crop=crop, counts_faces=counts_faces)
     return AnalyzeOptions(
         selection=detection.single_face_selection,
         embed=embed,
         crop=crop,
+        counts_faces=counts_faces,
         detection_threshold=detection.threshold,
         nms_threshold=detection.nms_threshold,
         input_sizes=detection.input_sizes,
