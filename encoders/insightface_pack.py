@@ -18,7 +18,7 @@ from encoders.packs import Pack, verify_pack
 from encoders.quality import measure
 from encoders.recogniser import ArcFaceRecogniser
 from encoders.selection import select
-from encoders.sessions import open_session
+from encoders.sessions import open_session, release_unused_memory
 from encoders.single_face import find_largest_face
 from encoders.types import Analysis, AnalyzeOptions, Box, EmbeddingContract, Face, ModelDescription
 
@@ -96,6 +96,7 @@ class InsightFacePackEncoder:
         for size in (detection_input, close_up_input):
             self._find_all(np.zeros((size[1], size[0], 3), np.uint8), (size,), AnalyzeOptions())
         self._answer_at_start = self._embed_test_crop()
+        release_unused_memory()
 
     @property
     def model(self) -> ModelDescription:

