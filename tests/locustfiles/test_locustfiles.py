@@ -286,11 +286,12 @@ def test_a_run_without_a_token_says_so(runs: dict[str, Future[Played]]) -> None:
 
 
 def test_every_variable_is_in_the_readme() -> None:
-    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    table = [line for line in lines if line.startswith("| `FACESERVE_")]
 
     for path in FOLDER.glob("*.py"):
         for name in re.findall(r'"(FACESERVE_[A-Z0-9_]+)"', path.read_text(encoding="utf-8")):
-            assert f"| `{name}` |" in text, f"{name} of {path.name}"
+            assert any(f"`{name}`" in line for line in table), f"{name} of {path.name}"
 
 
 def test_every_locustfile_is_in_the_readme() -> None:
