@@ -10,6 +10,7 @@ from deployments.middleware import Gatekeeper, Limits
 from deployments.openapi import install_openapi
 from deployments.ports import Services
 from deployments.problems import install_handlers
+from deployments.recent import RecentCollections
 from deployments.routes import collections, faces, person_faces, persons, search, system
 
 DESCRIPTION = """
@@ -40,7 +41,7 @@ def create_api(
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,  # a redirect goes to whatever host the request claims, and answers before the token
     )
-    app.state.context = ApiContext(services, settings, cursors)
+    app.state.context = ApiContext(services, settings, cursors, RecentCollections(services.gallery))
     app.state.verifier = verifier
     install_handlers(app)
     install_openapi(app)

@@ -13,6 +13,7 @@ from deployments.auth import Principal
 from deployments.cursors import CursorCodec
 from deployments.ports import Services
 from deployments.problems import InvalidRequest
+from deployments.recent import RecentCollections
 from deployments.uploads import ImageRequest
 from store.types import Collection, Idempotency
 
@@ -26,16 +27,17 @@ class ApiContext:
     services: Services
     settings: ApiSettings
     cursors: CursorCodec
+    recent: RecentCollections
 
     async def collection(self, principal: Principal, id: str | None) -> Collection | None:
-        """Return the collection that a request names in its body, None if it names none.
+        """Return the collection that a request names in its body, None if it names none; maybe as of 2 s ago.
 
         Raises CollectionNotGranted or CollectionNotFound.
         """
         if id is None:
             return None
         principal.require_collection(id)
-        return await self.services.gallery.get_collection(principal.tenant, id)
+        return await self.recent.get(principal.tenant, id)
 
 
 def context_of(request: Request) -> ApiContext:

@@ -59,6 +59,9 @@ EMBEDDER: Deployment = serve.deployment(
     # one image runs and one waits here; more would wait behind this model instead of going to a freer replica
     max_ongoing_requests=2,
     max_queued_requests=32,
+    # how long the router waits before it asks a full replica again; with its default, up to 0.5 s, cores idle while
+    # requests wait
+    request_router_config={"initial_backoff_s": 0.005, "backoff_multiplier": 2, "max_backoff_s": 0.02},
     health_check_period_s=10,
     health_check_timeout_s=30,
     graceful_shutdown_timeout_s=20,

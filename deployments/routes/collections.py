@@ -113,6 +113,7 @@ async def update_collection(request: Request, collection_id: str, context: Conte
     collection = await context.services.gallery.update_collection(
         caller.tenant, collection_id, changes, idempotency=idempotency
     )
+    context.recent.forget(caller.tenant, collection_id)
     return {"request_id": request.state.request_id, "collection": collection_body(collection)}
 
 
@@ -129,6 +130,7 @@ async def delete_collection(
     """Delete a collection; one that still has persons only with `force`."""
     idempotency = idempotency_of(request, f"force={force}")
     await context.services.gallery.delete_collection(caller.tenant, collection_id, force=force, idempotency=idempotency)
+    context.recent.forget(caller.tenant, collection_id)
     return Response(status_code=204)
 
 

@@ -48,7 +48,7 @@ async def search(request: Request, collection_id: str, context: Context, caller:
     _refuse_selection(options)
     image = form.one("image")
     gallery = context.services.gallery
-    collection = await gallery.get_collection(caller.tenant, collection_id)
+    collection = await context.recent.get(caller.tenant, collection_id)
     seen = await context.services.embedder.analyze(image.content, single_face_options(collection.detection))
     face = the_face(seen)
     assert face.embedding is not None
@@ -73,7 +73,7 @@ async def identify_faces(request: Request, collection_id: str, context: Context,
     options = form.options(IdentifyOptions)
     image = form.one("image")
     gallery = context.services.gallery
-    collection = await gallery.get_collection(caller.tenant, collection_id)
+    collection = await context.recent.get(caller.tenant, collection_id)
     analyze = all_faces_options(collection.detection, max_faces=options.max_faces, embed=True)
     seen = await context.services.embedder.analyze(image.content, analyze)
     analysis = seen.analysis
@@ -85,6 +85,8 @@ async def identify_faces(request: Request, collection_id: str, context: Context,
         outcome = await gallery.search(
             caller.tenant, collection_id, seen.model.contract.id, probes, max(2, options.limit)
         )
+        if options.threshold is None:
+            threshold = outcome.threshold
         tuning = context.services.live.tuning
         for face, candidates in zip(analysis.faces, outcome.candidates, strict=True):
             identity = identify(candidates, threshold, tuning)
@@ -111,8 +113,7 @@ async def verify(
     options = form.options(VerifyOptions)
     image = form.one("image")
     gallery = context.services.gallery
-    collection = await gallery.get_collection(caller.tenant, collection_id)
-    await gallery.get_person(caller.tenant, collection_id, person_id)  # a 404 before any inference
+    collection = await context.recent.get(caller.tenant, collection_id)
     seen = await context.services.embedder.analyze(image.content, single_face_options(collection.detection))
     face = the_face(seen)
     assert face.embedding is not None

@@ -283,8 +283,8 @@ async def test_a_person_without_faces_is_not_verified(api: httpx.AsyncClient) ->
     assert response.json()["matched_face_id"] is None
 
 
-async def test_an_unknown_person_is_reported_before_a_bad_image(api: httpx.AsyncClient) -> None:
-    response = await api.post(VERIFY.format("bob"), **multipart("image", drawing()))
+async def test_an_unknown_person_is_not_found(api: httpx.AsyncClient) -> None:
+    response = await api.post(VERIFY.format("bob"), **multipart("image", drawing(0)))
 
     assert code_of(response) == (404, "person_not_found")
 
@@ -303,3 +303,25 @@ async def test_a_collection_of_another_model_is_refused(clients: Clients, api: h
     assert code_of(response) == (409, "collection_model_mismatch")
     assert details["expected_embedding_contract_id"] != details["provided_embedding_contract_id"]
     assert "bound to embedding contract" in message_of(response)
+
+
+async def test_a_changed_profile_is_used_by_the_next_search(api: httpx.AsyncClient) -> None:
+    await enroll_hues(api, ada=120)
+    group = drawing(Person(0, side=90), Person(120, side=80), Person(240, side=90))
+    before = await api.post(SEARCH, **multipart("image", group))
+
+    await api.patch("/v1/collections/staff", json={"detection": {"single_face_selection": "center_largest"}})
+
+    after = await api.post(SEARCH, **multipart("image", group))
+    assert before.json()["matches"] == []
+    assert [match["person"]["id"] for match in after.json()["matches"]] == ["ada"]
+
+
+async def test_a_deleted_collection_is_not_found_by_the_next_search(api: httpx.AsyncClient) -> None:
+    await enroll_hues(api, ada=0)
+    await api.post(SEARCH, **multipart("image", drawing(0)))
+
+    await api.delete("/v1/collections/staff", params={"force": "true"})
+
+    response = await api.post(SEARCH, **multipart("image", drawing(0)))
+    assert code_of(response) == (404, "collection_not_found")
