@@ -7,7 +7,7 @@ import pytest
 
 from configs.tuning import EmbedderTuning, IngressTuning
 from deployments.inference import InferenceWorker
-from tests.deployments.colours import THRESHOLD, ColourEncoder, drawing, embedding
+from tests.deployments.colours import THRESHOLD, ColourEncoder, Person, drawing, embedding
 from tests.deployments.service import Clients, code_of, create_collection, enroll, message_of, multipart
 
 SEARCH = "/v1/collections/staff/search"
