@@ -102,7 +102,12 @@ SCENARIOS = {
         },
         until=every_journey_was_made,
     ),
-    "wrong": Scenario(CLOSED_AND_OPEN, Behaviour(lies=True), until=every_journey_was_made),
+    "wrong": Scenario(
+        CLOSED_AND_OPEN,
+        Behaviour(lies=True),
+        environment={"FACESERVE_RATE_PER_USER": "20"},
+        until=every_journey_was_made,
+    ),
     "forgiven": Scenario(
         ("search",),
         Behaviour(lies=True),
