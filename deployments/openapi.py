@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from deployments.schemas import ErrorEnvelope
+from deployments.responses import ErrorEnvelope
 
 ERRORS: Mapping[int, str] = {
     400: "The request is malformed.",

@@ -18,7 +18,18 @@ FORBIDDEN = {
     "store": {"configs", "encoders", "deployments", "ray", "fastapi", "onnxruntime", "cv2"},
     "locustfiles": {*PACKAGES, "ray", "fastapi", "asyncpg", "tests"},
 }
-WITHOUT_RAY = ("api", "auth", "cursors", "middleware", "problems", "recognition", "schemas", "uploads", "inference")
+WITHOUT_RAY = (
+    "api",
+    "auth",
+    "cursors",
+    "middleware",
+    "problems",
+    "recognition",
+    "schemas",
+    "responses",
+    "uploads",
+    "inference",
+)
 
 
 def modules(folder: str) -> list[Path]:

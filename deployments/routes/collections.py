@@ -11,13 +11,8 @@ from deployments.openapi import error_responses, json_body, writes
 from deployments.presentation import collection_body, page_body
 from deployments.problems import SearchCapacityTooLarge, UnsupportedSearchProfile
 from deployments.recognition import contract_of, match_threshold
-from deployments.schemas import (
-    CollectionCreate,
-    CollectionDetection,
-    CollectionPageResponse,
-    CollectionPatch,
-    CollectionResponse,
-)
+from deployments.responses import CollectionPageResponse, CollectionResponse
+from deployments.schemas import CollectionCreate, CollectionDetection, CollectionPatch
 from deployments.uploads import read_json
 from store.types import DetectionProfile, NewCollection
 

@@ -13,14 +13,8 @@ from deployments.ports import EmbedderPort, Seen, Unavailable
 from deployments.presentation import embedded_face, model_summary, observed_face
 from deployments.problems import DetectionOverride, NoFaceFound, UnusableImage
 from deployments.recognition import all_faces_options, match_threshold, similarity, single_face_options
-from deployments.schemas import (
-    CompareOptions,
-    CompareResponse,
-    DetectOptions,
-    DetectResponse,
-    EmbeddingsOptions,
-    EmbeddingsResponse,
-)
+from deployments.responses import CompareResponse, DetectResponse, EmbeddingsResponse
+from deployments.schemas import CompareOptions, DetectOptions, EmbeddingsOptions
 from deployments.uploads import Upload, read_images
 from encoders.errors import ImageError
 from encoders.types import AnalyzeOptions, Face

@@ -12,15 +12,9 @@ from deployments.enrollment import review_images
 from deployments.openapi import error_responses, image_body, json_body, writes
 from deployments.presentation import face_body, page_body
 from deployments.problems import InvalidRequest
+from deployments.responses import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
 from deployments.routes.persons import enrolled_images
-from deployments.schemas import (
-    DeletedResponse,
-    FaceEnrollment,
-    FaceMove,
-    FacePageResponse,
-    FaceRegistrationResponse,
-    FaceResponse,
-)
+from deployments.schemas import FaceEnrollment, FaceMove
 from deployments.uploads import read_images, read_json
 
 MAX_DELETED = 100

@@ -14,14 +14,8 @@ from deployments.enrollment import review_images
 from deployments.openapi import error_responses, image_body, json_body, writes
 from deployments.presentation import face_body, page_body, person_body
 from deployments.problems import InvalidPersonId, InvalidRequest, TooManyImages
-from deployments.schemas import (
-    PersonEnrollment,
-    PersonMerge,
-    PersonPageResponse,
-    PersonPatch,
-    PersonRegistrationResponse,
-    PersonResponse,
-)
+from deployments.responses import PersonPageResponse, PersonRegistrationResponse, PersonResponse
+from deployments.schemas import PersonEnrollment, PersonMerge, PersonPatch
 from deployments.uploads import ImageRequest, Upload, read_images, read_json
 from store.types import NewPerson
 

@@ -13,16 +13,9 @@ from deployments.openapi import error_responses, image_body
 from deployments.presentation import identity_body, matches_body, observed_face, person_body
 from deployments.problems import DetectionOverride, InvalidRequest
 from deployments.recognition import all_faces_options, identify, single_face_options, trusted_embedding
+from deployments.responses import IdentifyResponse, SearchResponse, VerifyResponse
 from deployments.routes.faces import elapsed_ms, the_face
-from deployments.schemas import (
-    IdentifyOptions,
-    IdentifyResponse,
-    ProbeSearch,
-    SearchOptions,
-    SearchResponse,
-    VerifyOptions,
-    VerifyResponse,
-)
+from deployments.schemas import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
 from deployments.uploads import ImageRequest, read_images, validated
 
 router = APIRouter(

@@ -14,7 +14,7 @@ from deployments.context import ApiContext, Caller, Context
 from deployments.openapi import error_responses
 from deployments.presentation import model_components, model_license, model_summary
 from deployments.recognition import match_threshold
-from deployments.schemas import HealthResponse, ModelsResponse, SystemResponse
+from deployments.responses import HealthResponse, ModelsResponse, SystemResponse
 
 HEALTH_TIMEOUT_S = 3.0  # below what load balancers wait, and above a busy embedder's event loop
 VERSION = importlib.metadata.version("faceserve")
