@@ -3,16 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from configs.frozen import Frozen
 
 
-class _Frozen(BaseModel):
-    """Immutable, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ImageSettings(_Frozen):
+class ImageSettings(Frozen):
     """Limits of one image, checked before it is decoded."""
 
     max_bytes: int = Field(
@@ -23,7 +19,7 @@ class ImageSettings(_Frozen):
     )
 
 
-class EncoderSettings(_Frozen):
+class EncoderSettings(Frozen):
     """Which models turn photos into faces, and on what."""
 
     pack: str = Field(default="buffalo_l", min_length=1, max_length=64, description="Name of the model pack.")
@@ -42,7 +38,7 @@ class EncoderSettings(_Frozen):
     image: ImageSettings = ImageSettings()
 
 
-class StoreSettings(_Frozen):
+class StoreSettings(Frozen):
     """The pool of each search replica on PostgreSQL. The URL comes from the environment."""
 
     min_connections: int = Field(default=1, ge=1, le=64, description="Connections that a replica keeps open.")
@@ -55,7 +51,7 @@ class StoreSettings(_Frozen):
     )
 
 
-class TokenSettings(_Frozen):
+class TokenSettings(Frozen):
     """What a token must say to be accepted. The keys come from the environment."""
 
     issuer: str = Field(default="faceserve", min_length=1, description="Expected `iss` claim.")
@@ -63,7 +59,7 @@ class TokenSettings(_Frozen):
     leeway_s: float = Field(default=10.0, ge=0, le=300, description="Clock difference that is forgiven, in seconds.")
 
 
-class ApiSettings(_Frozen):
+class ApiSettings(Frozen):
     """Limits of the HTTP API."""
 
     max_request_bytes: int = Field(
@@ -89,7 +85,7 @@ class ApiSettings(_Frozen):
     docs: bool = Field(default=True, description="Whether `/docs` is served.")
 
 
-class ServiceSettings(_Frozen):
+class ServiceSettings(Frozen):
     """All that the application's builder takes."""
 
     encoder: EncoderSettings = EncoderSettings()

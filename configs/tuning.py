@@ -1,15 +1,11 @@
 """What can change while the service runs: the `user_config` of each deployment in the Serve YAML."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from configs.frozen import Frozen
 
 
-class _Frozen(BaseModel):
-    """Immutable, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class IngressTuning(_Frozen):
+class IngressTuning(Frozen):
     """How similarities become decisions, and what a reviewed enrolment asks of a face."""
 
     match_threshold: float | None = Field(
@@ -30,7 +26,7 @@ class IngressTuning(_Frozen):
     max_pose_degrees: float = Field(default=45, ge=0, le=180, description="Reviewed enrolment: largest angle.")
 
 
-class EmbedderTuning(_Frozen):
+class EmbedderTuning(Frozen):
     """How faces are found when a collection does not say."""
 
     detection_threshold: float = Field(default=0.5, ge=0, le=1, description="Lowest detection score of a face.")
@@ -38,7 +34,7 @@ class EmbedderTuning(_Frozen):
     max_faces: int = Field(default=100, ge=1, le=1000, description="Most faces reported of one image.")
 
 
-class SearchTuning(_Frozen):
+class SearchTuning(Frozen):
     """How collections are searched."""
 
     ef_search: int = Field(default=200, ge=1, le=1000, description="HNSW's `ef_search`: more finds more, slower.")

@@ -25,15 +25,18 @@ class RemoteEmbedder:
 
     async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
         """Return the faces of `image`; asks another replica once if the first one dies. Raises ImageError."""
-        handle = self._by_reference if len(image) >= BY_REFERENCE_BYTES else self._handle
         try:
-            return cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
+            return await self._analyze(image, options)
         except Unavailable:
-            return cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
+            return await self._analyze(image, options)
 
     async def describe(self) -> ModelDescription:
         """Return the models that run."""
         return cast(ModelDescription, await answer(self._handle.describe.remote(), "embedder"))
+
+    async def _analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+        handle = self._by_reference if len(image) >= BY_REFERENCE_BYTES else self._handle
+        return cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
 
 
 class RemoteGallery:

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import psutil
 
 from tests.benchmarks.load import Load, apply_load, summarise
 from tests.benchmarks.machine import Cost, cost, description
+from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
 CONCURRENCIES = (1, 4, 16)
@@ -223,13 +223,6 @@ def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]"
                 return
         assert time.monotonic() < deadline, "the server did not answer within 120 s"
         time.sleep(0.2)
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

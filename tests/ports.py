@@ -1,0 +1,10 @@
+"""Ports for servers that tests and measurements start."""
+
+import socket
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
