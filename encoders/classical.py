@@ -60,6 +60,10 @@ class ClassicalEncoder:
     def model(self) -> ModelDescription:
         return self._model
 
+    @property
+    def stages(self) -> None:
+        return None  # a face costs the same alone
+
     def analyze(self, image: bytes, options: AnalyzeOptions) -> Analysis:
         """Return the frontal faces in `image`. Raises ImageError for a picture that cannot be used."""
         started = time.perf_counter()

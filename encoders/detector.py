@@ -1,4 +1,4 @@
-"""Finds faces with SCRFD: InsightFace's own class, on our session, at inputs cut to the picture's shape."""
+"""Finds faces with SCRFD, at inputs cut to the picture's shape."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-InputSize = tuple[int, int]
+from encoders.networks import InputSize, Network, Scaling
+from encoders.scrfd import read_candidates, without_overlaps
+
+SCALING = Scaling(127.5, 128.0)
 
 STRIDE_PX = 32  # SCRFD's feature maps need inputs that are multiples of this
 PADDING_PX = 64  # black that stays beside the picture, see _fit
@@ -68,13 +71,11 @@ class View:
 class ScrfdDetector:
     """An SCRFD model, ready to look at pictures of any shape."""
 
-    def __init__(self, model_file: str, session: Any, trims_padding: bool) -> None:
-        from insightface.model_zoo.scrfd import SCRFD
-
-        # static_shape_sessions would open one more session, with its own threads and memory, for each input size.
-        self._scrfd = SCRFD(model_file=model_file, session=session, static_shape_sessions=False)
-        self._static_size: InputSize | None = self._scrfd.static_input_size
-        self._trims_padding = trims_padding and self._static_size is None
+    def __init__(self, network: Network, grain_px: int | None) -> None:
+        """`grain_px`: inputs have sides of multiples of this, from 32 on; None where padding is never cut off."""
+        self._network = network
+        self._static_size = network.input_size
+        self._grain_px = grain_px if self._static_size is None else None
 
     def detect(
         self,
@@ -89,20 +90,13 @@ class ScrfdDetector:
         """
         if self._static_size is not None:
             input_sizes = (self._static_size,)
-        input_sizes = tuple((_round_up(width), _round_up(height)) for width, height in input_sizes)
-        height, width = pixels.shape[:2]
-        fitting = [self._fit(width, height, size) for size in input_sizes]
-        sizes = [size for size in fitting if size is not None]
-        if not sizes:
-            return _none()
-        self._scrfd.nms_thresh = nms_threshold
-        found, landmarks = self._scrfd.detect(pixels, input_size=sizes, det_thresh=threshold)
-        return _largest_first(found, landmarks)
+        views = [self.view(pixels, size) for size in input_sizes]
+        return _largest_first([self._candidates(view, threshold) for view in views if view is not None], nms_threshold)
 
     @property
     def takes_windows(self) -> bool:
-        """Whether to `look` at views of any shape. On a GPU each new shape costs more than it saves."""
-        return self._trims_padding
+        """Whether to `look` at views of any shape. Where a new shape costs something, that is more than it saves."""
+        return self._grain_px == STRIDE_PX
 
     def view(self, pixels: npt.NDArray[np.uint8], input_size: InputSize) -> View | None:
         """Return what `detect` would show the network of BGR `pixels`, to the pixel; None if it would show nothing."""
@@ -121,16 +115,11 @@ class ScrfdDetector:
 
     def look(self, view: View, threshold: float, nms_threshold: float) -> Detections:
         """Return the faces in `view` that score `threshold` or more, in pixels of the picture it shows."""
-        # not detect(): its arithmetic makes some inputs, 352x480 for one, a pixel smaller than they are
-        by_stride = self._scrfd.forward(view.pixels, threshold)
-        scores, boxes, landmarks = (np.concatenate(outputs) for outputs in by_stride)
-        if len(scores) == 0:
-            return _none()
-        self._scrfd.nms_thresh = nms_threshold
-        found = np.hstack((boxes / view.scale, scores)).astype(np.float32)  # (n, 5)
-        order = np.argsort(-found[:, 4], kind="stable")
-        kept = order[self._scrfd.nms(found[order])]
-        return _largest_first(found[kept], (landmarks[kept] / view.scale).astype(np.float32))
+        return _largest_first([self._candidates(view, threshold)], nms_threshold)
+
+    def _candidates(self, view: View, threshold: float) -> Detections:
+        boxes, scores, landmarks = read_candidates(self._network.run([view.pixels]), view.pixels.shape[1], threshold)
+        return Detections(boxes / np.float32(view.scale), scores, landmarks / np.float32(view.scale))
 
     def _fit(self, width: int, height: int, size: InputSize) -> InputSize | None:
         """Return the input for a picture of this size, or None when it would shrink to a line.
@@ -144,20 +133,26 @@ class ScrfdDetector:
         fitted_width, fitted_height = width * scale, height * scale
         if min(fitted_width, fitted_height) < SMALLEST_FACE_PX:
             return None
-        if not self._trims_padding:
+        if self._grain_px is None:
             return size
-        return min(size[0], _round_up(fitted_width + PADDING_PX)), min(size[1], _round_up(fitted_height + PADDING_PX))
+        return (
+            min(size[0], _round_up(fitted_width + PADDING_PX, self._grain_px)),
+            min(size[1], _round_up(fitted_height + PADDING_PX, self._grain_px)),
+        )
 
 
-def _round_up(length_px: float) -> int:
-    return -(-int(length_px) // STRIDE_PX) * STRIDE_PX
+def _round_up(length_px: float, grain_px: int = STRIDE_PX) -> int:
+    return -(-int(length_px) // grain_px) * grain_px
 
 
-def _largest_first(found: npt.NDArray[np.float32], landmarks: npt.NDArray[np.float32]) -> Detections:
-    areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
-    order = np.argsort(-areas, kind="stable")
-    return Detections(found[order, :4], found[order, 4], landmarks[order])
-
-
-def _none() -> Detections:
-    return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))
+def _largest_first(candidates: list[Detections], nms_threshold: float) -> Detections:
+    """Return each face of `candidates` once, where it scored best."""
+    if sum(map(len, candidates)) == 0:
+        return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))
+    boxes = np.concatenate([found.boxes for found in candidates])
+    scores = np.concatenate([found.scores for found in candidates])
+    landmarks = np.concatenate([found.landmarks for found in candidates])
+    kept = without_overlaps(boxes, scores, nms_threshold)
+    areas = (boxes[kept, 2] - boxes[kept, 0]) * (boxes[kept, 3] - boxes[kept, 1])
+    order = kept[np.argsort(-areas, kind="stable")]
+    return Detections(boxes[order], scores[order], landmarks[order])

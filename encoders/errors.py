@@ -116,7 +116,7 @@ class PackDownloadFailed(PackError):
 
 
 class ProviderUnavailable(EncoderError):
-    """ONNX Runtime did not run the models on the provider that was asked for."""
+    """The models would not run on the provider that was asked for."""
 
     code = "provider_unavailable"
 
@@ -126,7 +126,7 @@ class ProviderUnavailable(EncoderError):
         self.found = found
 
     def __str__(self) -> str:
-        return f"Expected ONNX Runtime to run on {self.wanted}; it runs on {', '.join(self.found) or 'nothing'}."
+        return f"Expected to run the models on {self.wanted}; there is {', '.join(self.found) or 'nothing'}."
 
 
 class EncoderBroken(EncoderError):

@@ -1,34 +1,30 @@
-"""The encoder of a model pack: SCRFD finds the faces, ArcFace embeds them, both on ONNX Runtime."""
+"""The encoder of a model pack: SCRFD finds the faces, ArcFace embeds them, on ONNX Runtime or OpenVINO."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from encoders.alignment import CROP_PX, cut, enlargement, similarity_to_template
-from encoders.detector import Detections, InputSize, ScrfdDetector
+from encoders.detector import SCALING, Detections, ScrfdDetector
 from encoders.errors import EncoderBroken
 from encoders.images import Decoded, ImageLimits, decode, encode_jpeg
+from encoders.networks import InputSize
 from encoders.pack_catalog import EMBEDDING_DIMENSION
 from encoders.packs import Pack, verify_pack
 from encoders.quality import measure
-from encoders.recogniser import ArcFaceRecogniser
+from encoders.recogniser import ArcFaceRecogniser, scaling_of
+from encoders.runtimes import SessionOpener, open_network, traits_of
 from encoders.selection import select
 from encoders.sessions import open_session, release_unused_memory
 from encoders.single_face import find_largest_face
-from encoders.types import Analysis, AnalyzeOptions, Box, EmbeddingContract, Face, ModelDescription
+from encoders.types import Analysis, AnalyzeOptions, Box, EmbeddingContract, Face, ModelDescription, Sighting, Stages
 
 PREPROCESSING_VERSION = "arcface-112-v1"  # five-point similarity to ArcFace's template, BGR to RGB, (x - 127.5) / 127.5
-
-SessionOpener = Callable[[Path, str, str, int, Path | None], Any]  # as open_session; the session may be wrapped
-
-# Batching gains nothing per face on a CPU, where it only bounds the memory; on a GPU it gains about tenfold.
-BATCH_SIZE_CPU = 8
-BATCH_SIZE_GPU = 32
 
 # A JPEG is decoded to no less than this many times the detector's longer side. At 2, photos from 2,560 px are reduced,
 # which takes 22 ms instead of 55 for 12 megapixels. That loses nothing: the photo in full, averaged to that size, gives
@@ -40,9 +36,9 @@ DECODE_MARGIN = 2
 class InsightFacePackEncoder:
     """Finds and embeds faces with the two models of `pack`. Ready, with both models warm, once it is constructed.
 
-    `provider`: "cpu", "cuda" or "tensorrt"; `threads`: for one run of a model. `close_up_input`: tried when the
-    detector finds nothing at its own input. Of 26 photos cropped to the face's box, SCRFD finds none at 640 and all at
-    320.
+    `provider`: "cpu", "openvino", "cuda" or "tensorrt"; `threads`: for one run of a model. `close_up_input`: tried
+    when the detector finds nothing at its own input. Of 26 photos cropped to the face's box, SCRFD finds none at 640
+    and all at 320.
     Raises PackError for unusable files and ProviderUnavailable when the models would run on something else.
     """
 
@@ -61,16 +57,25 @@ class InsightFacePackEncoder:
     ) -> None:
         cv2.setNumThreads(1)  # OpenCV's pool has one thread per core of the host, whatever this process may use
         components = verify_pack(pack)
-        on_cpu = provider == "cpu"
+        traits = traits_of(provider)
+        self._batches_pay = traits.batches_pay
+        self._looks_at_once = threads if traits.looks_in_parallel else 1
         self._detector = ScrfdDetector(
-            str(pack.detector),
-            open_session(pack.detector, pack.name, provider, threads, engine_cache),
-            trims_padding=on_cpu,  # a GPU would tune its kernels anew for every shape
+            open_network(pack.detector, pack.name, SCALING, provider, threads, (1,), engine_cache, open_session),
+            traits.grain_px,
         )
         self._recogniser = ArcFaceRecogniser(
-            str(pack.recogniser),
-            open_session(pack.recogniser, pack.name, provider, threads, engine_cache),
-            BATCH_SIZE_CPU if on_cpu else BATCH_SIZE_GPU,
+            open_network(
+                pack.recogniser,
+                pack.name,
+                scaling_of(pack.recogniser),
+                provider,
+                threads,
+                traits.batch_sizes,
+                engine_cache,
+                open_session,
+            ),
+            traits.batch_sizes,
         )
         self._limits = limits or ImageLimits()
         self._input_sizes = (detection_input,)
@@ -102,8 +107,29 @@ class InsightFacePackEncoder:
     def model(self) -> ModelDescription:
         return self._model
 
+    @property
+    def stages(self) -> Stages | None:
+        return self if self._batches_pay else None
+
+    @property
+    def looks_at_once(self) -> int:
+        return self._looks_at_once
+
+    @property
+    def largest_batch(self) -> int:
+        return self._recogniser.batch_sizes[-1]
+
     def analyze(self, image: bytes, options: AnalyzeOptions) -> Analysis:
         """Return the faces in `image`, a compressed picture. Raises ImageError for a picture that cannot be used."""
+        sighting = self.find(image, options)
+        if not sighting.crops:
+            return sighting.analysis
+        started = time.perf_counter()
+        embeddings = self.embed(sighting.crops)
+        return sighting.embedded(embeddings, (time.perf_counter() - started) * 1e3)
+
+    def find(self, image: bytes, options: AnalyzeOptions) -> Sighting:
+        """Return the faces in `image`, not embedded yet. Raises ImageError for a picture that cannot be used."""
         started = time.perf_counter()
         input_sizes = options.input_sizes or self._input_sizes
         decoded = decode(image, self._limits, enough_px=DECODE_MARGIN * max(max(size) for size in input_sizes))
@@ -120,18 +146,22 @@ class InsightFacePackEncoder:
         decode_s += time.perf_counter() - started
 
         started = time.perf_counter()
-        faces = self._describe(source, decoded.reduction, chosen, options)
-        embed_s = time.perf_counter() - started
-        return Analysis(
+        aligned = _align(source, decoded.reduction, chosen)
+        analysis = Analysis(
             width=decoded.width,
             height=decoded.height,
-            faces=faces,
+            faces=tuple(_describe(face, crop, options) for face, crop in aligned),
             faces_found=len(found),
             decode_ms=decode_s * 1e3,
             detect_ms=detect_s * 1e3,
-            embed_ms=embed_s * 1e3,
+            embed_ms=(time.perf_counter() - started) * 1e3,
             looked_in_full=largest is None,
         )
+        return Sighting(analysis, tuple(crop for _, crop in aligned) if options.embed else ())
+
+    def embed(self, crops: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
+        """Return a float32 (512,), L2-normalised, for each aligned BGR crop. Raises EncoderBroken."""
+        return self._recogniser.embed(crops)
 
     def check(self) -> None:
         """Raise EncoderBroken when the recogniser no longer gives the embedding that it gave at start."""
@@ -182,31 +212,41 @@ class InsightFacePackEncoder:
             return decoded
         return decode(image, self._limits)
 
-    def _describe(
-        self, source: Decoded, reduction: int, chosen: Detections, options: AnalyzeOptions
-    ) -> tuple[Face, ...]:
-        """Return the chosen faces, in pixels of the full picture; `reduction` is that of their coordinates."""
-        boxes, landmarks = chosen.boxes * reduction, chosen.landmarks * reduction
-        crops = []
-        # By the centres of pixels, which a reduced picture has at other places: a crop of either picture is the same.
-        for points in (landmarks + 0.5) / source.reduction - 0.5:
-            transform = similarity_to_template(points)
-            crops.append(None if transform is None else cut(source.pixels, transform))
-        # A face whose landmarks fall on one point cannot be aligned and is none.
-        kept = [(index, crop) for index, crop in enumerate(crops) if crop is not None]
-        embeddings = self._recogniser.embed([crop for _, crop in kept]) if options.embed else [None] * len(kept)
-        return tuple(
-            Face(
-                box=Box(*(float(edge) for edge in boxes[index])),
-                landmarks=landmarks[index].copy(),
-                detection_score=float(chosen.scores[index]),
-                quality=measure(crop, landmarks[index]),
-                embedding=embedding,
-                crop=encode_jpeg(crop) if options.crop else None,
-            )
-            for (index, crop), embedding in zip(kept, embeddings, strict=True)
-        )
-
     def _embed_test_crop(self) -> npt.NDArray[np.float32]:
         pixels = np.arange(CROP_PX * CROP_PX * 3, dtype=np.uint32) * 2654435761 >> 24  # Knuth's hash: constant noise
         return self._recogniser.embed([pixels.astype(np.uint8).reshape(CROP_PX, CROP_PX, 3)])[0]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Found:
+    """A detected face in pixels of the full picture."""
+
+    box: npt.NDArray[np.float32]  # (4,)
+    score: float
+    landmarks: npt.NDArray[np.float32]  # (5, 2)
+
+
+def _align(source: Decoded, reduction: int, chosen: Detections) -> list[tuple[_Found, npt.NDArray[np.uint8]]]:
+    """Return the chosen faces with their crops; `reduction` is that of their coordinates.
+
+    A face whose landmarks fall on one point cannot be aligned and is none.
+    """
+    aligned = []
+    for box, score, landmarks in zip(
+        chosen.boxes * reduction, chosen.scores, chosen.landmarks * reduction, strict=True
+    ):
+        # By the centres of pixels, which a reduced picture has at other places: a crop of either picture is the same.
+        transform = similarity_to_template((landmarks + 0.5) / source.reduction - 0.5)
+        if transform is not None:
+            aligned.append((_Found(box, float(score), landmarks.copy()), cut(source.pixels, transform)))
+    return aligned
+
+
+def _describe(face: _Found, crop: npt.NDArray[np.uint8], options: AnalyzeOptions) -> Face:
+    return Face(
+        box=Box(*(float(edge) for edge in face.box)),
+        landmarks=face.landmarks,
+        detection_score=face.score,
+        quality=measure(crop, face.landmarks),
+        crop=encode_jpeg(crop) if options.crop else None,
+    )

@@ -52,6 +52,18 @@ def read_model(path: Path) -> OnnxModel | None:
     return OnnxModel("other", len(graph.output), size, None)
 
 
+def scales_its_input(path: Path) -> bool:
+    """Return whether the ONNX recogniser at `path` begins with a subtraction and a product of its own.
+
+    Those that come from MXNet do, told by the names of their first eight nodes as InsightFace tells them; they take
+    colour values as they are.
+    """
+    import onnx
+
+    names = [node.name.lstrip("_").lower() for node in onnx.load_model(str(path)).graph.node[:8]]
+    return any(name.startswith(("sub", "minus")) for name in names) and any(name.startswith("mul") for name in names)
+
+
 def file_sha256(path: Path) -> str:
     """Return the sha256 of the file at `path`, hex."""
     with path.open("rb") as file:

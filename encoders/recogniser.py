@@ -1,23 +1,29 @@
-"""Embeds aligned faces with ArcFace: InsightFace's own class, on our session, in batches."""
+"""Embeds aligned faces with ArcFace, in batches."""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from encoders.batches import batches_of
 from encoders.errors import EncoderBroken
+from encoders.networks import Network, Scaling
+from encoders.onnx_models import scales_its_input
+
+
+def scaling_of(model: Path) -> Scaling:
+    """Return what the recogniser in the ONNX file `model` wants of a pixel."""
+    return Scaling(0.0, 1.0) if scales_its_input(model) else Scaling(127.5, 127.5)
 
 
 class ArcFaceRecogniser:
     """An ArcFace model, ready to embed."""
 
-    def __init__(self, model_file: str, session: Any, batch_size: int) -> None:
-        from insightface.model_zoo.arcface_onnx import ArcFaceONNX
-
-        self._arcface = ArcFaceONNX(model_file=model_file, session=session)
-        takes_batches = not isinstance(session.get_inputs()[0].shape[0], int)
-        self._batch_size = batch_size if takes_batches else 1
+    def __init__(self, network: Network, batch_sizes: tuple[int, ...]) -> None:
+        """`batch_sizes`: how many faces the network takes at once, smallest first, beginning with 1."""
+        self._network = network
+        self.batch_sizes = batch_sizes if network.takes_batches else (1,)
 
     def embed(self, crops: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
         """Return one L2-normalised float32 (512,) for each aligned BGR crop.
@@ -25,9 +31,10 @@ class ArcFaceRecogniser:
         Raises EncoderBroken when the model gives a vector without a direction: no picture makes a sound model do that.
         """
         embeddings: list[npt.NDArray[np.float32]] = []
-        for start in range(0, len(crops), self._batch_size):
-            batch = self._arcface.get_feat(list(crops[start : start + self._batch_size]))  # (n, 512)
-            embeddings.extend(_normalise(row) for row in batch)
+        for taken, size in batches_of(len(crops), self.batch_sizes):
+            batch = list(crops[len(embeddings) : len(embeddings) + taken])
+            (answers,) = self._network.run(batch + [np.zeros_like(batch[0])] * (size - taken))  # (size, 512)
+            embeddings.extend(_normalise(row) for row in answers[:taken])
         return embeddings
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 # The Linux wheels of ONNX Runtime from 1.29 on upload telemetry unless this is set when the native library starts, so
 # it comes before the import. It is the one piece of work at import in this package; insightface does the same.
@@ -16,8 +16,6 @@ import onnxruntime
 
 from encoders.errors import PackCorrupt, ProviderUnavailable
 from encoders.prelu import without_prelu
-
-Provider = Literal["cpu", "cuda", "tensorrt"]
 
 # After the first, what runs the operators that it does not know.
 PROVIDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(

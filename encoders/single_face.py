@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from encoders.detector import STRIDE_PX, Detections, InputSize, ScrfdDetector, View
+from encoders.detector import STRIDE_PX, Detections, ScrfdDetector, View
+from encoders.networks import InputSize
 
 # The longer sides of the small looks; a further one is taken where the face is too small for the one before. Of the
 # whole input's work, 17 portraits take 0.80 with 160 and 0.79 with (160, 256); 786 pictures of all kinds, groups

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -84,6 +85,27 @@ class Analysis:
     looked_in_full: bool = True
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Sighting:
+    """The faces of one image, found and aligned; what is left to do is to embed them.
+
+    `analysis`: without embeddings. `crops`: uint8 (112, 112, 3), BGR, of each of its faces, in their order; none when
+    no embeddings were asked for.
+    """
+
+    analysis: Analysis
+    crops: tuple[npt.NDArray[np.uint8], ...]
+
+    def embedded(self, embeddings: Sequence[npt.NDArray[np.float32]], embed_ms: float) -> Analysis:
+        """Return the analysis with the embeddings of `crops`."""
+        if not self.crops:
+            return self.analysis
+        faces = tuple(
+            replace(face, embedding=embedding) for face, embedding in zip(self.analysis.faces, embeddings, strict=True)
+        )
+        return replace(self.analysis, faces=faces, embed_ms=self.analysis.embed_ms + embed_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class AnalyzeOptions:
     """What to look for in an image.
@@ -146,11 +168,38 @@ class ModelDescription:
     default_threshold: float
 
 
+class Stages(Protocol):
+    """The two halves of `Encoder.analyze`, of an encoder whose faces cost less together than one by one."""
+
+    @property
+    def looks_at_once(self) -> int:
+        """From how many threads `find` may be called."""
+        ...
+
+    @property
+    def largest_batch(self) -> int:
+        """How many faces it pays to embed at once."""
+        ...
+
+    def find(self, image: bytes, options: AnalyzeOptions) -> Sighting:
+        """Return the faces in `image`, a compressed picture. Raises ImageError for a picture that cannot be used."""
+        ...
+
+    def embed(self, crops: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
+        """Return a float32 (512,), L2-normalised, for each aligned face, as if it were alone."""
+        ...
+
+
 class Encoder(Protocol):
     """Finds and embeds the faces of an image. `analyze` may be called from one thread at a time."""
 
     @property
     def model(self) -> ModelDescription: ...
+
+    @property
+    def stages(self) -> Stages | None:
+        """The same in two halves, if it pays to embed the faces of several images together."""
+        ...
 
     def analyze(self, image: bytes, options: AnalyzeOptions) -> Analysis:
         """Return the faces in `image`, a compressed picture. Raises ImageError for a picture that cannot be used."""

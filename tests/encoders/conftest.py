@@ -29,9 +29,9 @@ def drawn_models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models_dir
 
 
-@pytest.fixture(scope="session")
-def drawn_encoder(drawn_models_dir: Path) -> InsightFacePackEncoder:
-    return InsightFacePackEncoder(find_pack(drawn_models_dir, "drawn"))
+@pytest.fixture(scope="session", params=["cpu", "openvino"])
+def drawn_encoder(request: pytest.FixtureRequest, drawn_models_dir: Path) -> InsightFacePackEncoder:
+    return InsightFacePackEncoder(find_pack(drawn_models_dir, "drawn"), provider=request.param)
 
 
 @pytest.fixture(scope="session")

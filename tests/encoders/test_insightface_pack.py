@@ -247,7 +247,8 @@ def test_a_model_that_gives_no_direction_breaks_the_encoder(tmp_path: Path, draw
 def test_the_description_names_models_licence_and_threshold(drawn_encoder: InsightFacePackEncoder) -> None:
     model = drawn_encoder.model
 
-    assert (model.pack, model.provider, model.default_threshold) == ("drawn", "cpu", 0.40)
+    assert (model.pack, model.default_threshold) == ("drawn", 0.40)
+    assert model.provider in ("cpu", "openvino")
     assert model.contract.model_digest == model.components[1].sha256
     assert model.contract.dimension == 512
     assert "unknown" in model.licence

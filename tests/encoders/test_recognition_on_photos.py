@@ -14,6 +14,7 @@ from PIL import Image
 
 from encoders.images import ImageLimits, decode
 from encoders.insightface_pack import InsightFacePackEncoder
+from encoders.packs import find_pack
 from encoders.types import AnalyzeOptions, Face
 
 pytestmark = pytest.mark.pack
@@ -74,9 +75,16 @@ def nearest(faces: tuple[Face, ...], face: Face) -> Face:
     return min(faces, key=lambda other: float(np.abs(other.landmarks - face.landmarks).max()))
 
 
+@pytest.fixture(scope="module")
+def openvino_encoder(real_models_dir: Path) -> InsightFacePackEncoder:
+    return InsightFacePackEncoder(find_pack(real_models_dir, "mini"), provider="openvino")
+
+
+@pytest.mark.parametrize("encoder", ["real_encoder", "openvino_encoder"])
 def test_every_probe_shows_the_people_that_it_shows(
-    real_encoder: InsightFacePackEncoder, photos: Path, gallery: dict[str, np.ndarray]
+    encoder: str, request: pytest.FixtureRequest, photos: Path, gallery: dict[str, np.ndarray]
 ) -> None:
+    real_encoder: InsightFacePackEncoder = request.getfixturevalue(encoder)
     with (photos / "probes" / "truth.csv").open(newline="") as file:
         truth = {row["file"]: sorted(row["people"].split(";")) for row in csv.DictReader(file)}
 
@@ -92,6 +100,27 @@ def test_every_probe_shows_the_people_that_it_shows(
     assert seen == truth
 
 
+def test_openvino_finds_and_embeds_what_onnx_runtime_does(
+    real_encoder: InsightFacePackEncoder, openvino_encoder: InsightFacePackEncoder, every_photo: list[bytes]
+) -> None:
+    overlaps, similarities = [], []
+    for image in every_photo:
+        expected = real_encoder.analyze(image, WHOLE_INPUT).faces
+        faces = openvino_encoder.analyze(image, WHOLE_INPUT).faces
+        assert len(faces) == len(expected)
+        for face in faces:
+            same = nearest(expected, face)
+            box = np.array([same.box.left, same.box.top, same.box.right, same.box.bottom])
+            overlaps.append(overlap(face, box))
+            similarities.append(float(embedding_of(face) @ embedding_of(same)))
+
+    # bfloat16 moves landmarks by 0.3% of a face in the mean, 2.5% at most; encoding a photo anew at quality 90 gives a
+    # mean cosine of 0.998
+    assert min(overlaps) > 0.95
+    assert np.mean(similarities) > 0.99
+    assert min(similarities) > 0.95
+
+
 def test_every_face_of_a_group_is_found(real_encoder: InsightFacePackEncoder, group_photo: bytes) -> None:
     assert real_encoder.analyze(group_photo, AnalyzeOptions()).faces_found == 6
 
@@ -100,8 +129,8 @@ def test_a_batch_embeds_as_single_faces_do(real_encoder: InsightFacePackEncoder,
     faces = real_encoder.analyze(group_photo, AnalyzeOptions(crop=True)).faces
     crops = [cv2.imdecode(np.frombuffer(face.crop or b"", np.uint8), cv2.IMREAD_COLOR) for face in faces]
 
-    together = real_encoder._recogniser.embed(crops)
-    alone = [real_encoder._recogniser.embed([crop])[0] for crop in crops]
+    together = real_encoder.embed(crops)
+    alone = [real_encoder.embed([crop])[0] for crop in crops]
 
     assert np.abs(np.array(together) - np.array(alone)).max() < 1e-4
 
