@@ -17,7 +17,7 @@ import numpy.typing as npt
 from store import collection_table, enrollment, face_table, person_table
 from store.driver import Connection
 from store.idempotency import find_outcome, once
-from store.pool import Database, PoolSettings
+from store.pool import Database, PoolSettings, PoolUsage
 from store.search import SearchSettings, search_collection, verify_person
 from store.types import (
     Collection,
@@ -71,6 +71,11 @@ class Gallery:
     def settings(self) -> SearchSettings:
         """How is searched at present."""
         return self._settings
+
+    @property
+    def pool_usage(self) -> PoolUsage:
+        """The connections at present."""
+        return self._database.usage
 
     async def close(self) -> None:
         """Close the connections, after the operations under way."""
@@ -254,8 +259,11 @@ class Gallery:
         limit: int,
         *,
         exclude_person: str | None = None,
+        exactly: bool = False,
     ) -> SearchOutcome:
         """Return for each of `probes`, float32 (n, 512), the `limit` nearest persons, most similar first.
+
+        `exactly`: never through the index, which takes a large collection the longer.
 
         Raises CollectionModelMismatch, InvalidValue.
         """
@@ -269,6 +277,7 @@ class Gallery:
             exclude_person=exclude_person,
             settings=self._settings,
             ef_search=self._database.settings.ef_search,
+            exactly=exactly,
         )
 
     async def verify(

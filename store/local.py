@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from store.errors import LocalDatabaseFailed
 from store.initdb import create_cluster
+from store.memory import machine_bytes, shared_buffers, stored_bytes
 from store.postmaster import Postmaster, forget_crashed_postmaster, read_postmaster
 from store.postmaster_user import PostmasterUser, postmaster_user
 
@@ -32,7 +33,6 @@ MAX_SOCKET_PATH_BYTES = 103  # sun_path holds 108 bytes on Linux and 104 on macO
 # fsync and synchronous_commit keep their defaults, on: what was acknowledged survives a crash of the machine.
 # Embeddings do not compress, so wal_compression stays off.
 SETTINGS: Mapping[str, str] = {
-    "shared_buffers": "256MB",  # about 95,000 embeddings at 2.7 KB
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
@@ -191,7 +191,9 @@ class LocalPostgres:
         port, listen_addresses = 5432, ""
         if self._port is not None:
             port, listen_addresses = self._port or _free_port(), "127.0.0.1"
+        buffers_mb = shared_buffers(stored_bytes(self._cluster), machine_bytes()) >> 20
         arguments = {
+            "shared_buffers": f"{buffers_mb}MB",
             **self._settings,
             "port": str(port),
             "listen_addresses": listen_addresses,

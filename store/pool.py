@@ -1,9 +1,10 @@
 """Connections to PostgreSQL that survive its restarts. Every statement of the store goes through here."""
 
 import asyncio
+import contextlib
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -50,6 +51,15 @@ class PoolSettings:
             raise ValueError("timeouts must be above zero")
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """Connections that are `open`, those of them that are `in_use`, and operations `waiting` for one."""
+
+    open: int
+    in_use: int
+    waiting: int
+
+
 class Database:
     """A pool of connections that can be replaced while it is in use."""
 
@@ -57,6 +67,7 @@ class Database:
         self._url = url
         self._settings = settings
         self._pool = pool
+        self._waiting = 0
         self._is_replacing = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -81,6 +92,12 @@ class Database:
     def settings(self) -> PoolSettings:
         """The settings that new connections get."""
         return self._settings
+
+    @property
+    def usage(self) -> PoolUsage:
+        """How the pool is used at present."""
+        size = self._pool.get_size()
+        return PoolUsage(size, size - self._pool.get_idle_size(), self._waiting)
 
     async def read(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Run an operation that changes nothing; on a lost connection it runs again on a new one."""
@@ -115,7 +132,7 @@ class Database:
             for delay_s in (*RETRY_DELAYS_S, None):
                 may_have_written = False
                 try:
-                    async with self._pool.acquire(timeout=self._settings.acquire_timeout_s) as connection:
+                    async with self._acquired() as connection:
                         if not is_write:
                             return await operation(connection)
                         async with connection.transaction():
@@ -126,6 +143,19 @@ class Database:
                         raise
                 await asyncio.sleep(delay_s * random.uniform(0.5, 1.5))
         raise AssertionError("the last attempt returns or raises")
+
+    @contextlib.asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Connection]:
+        pool = self._pool  # it may be replaced meanwhile, and a connection goes back to its own
+        self._waiting += 1
+        try:
+            connection = await pool.acquire(timeout=self._settings.acquire_timeout_s)
+        finally:
+            self._waiting -= 1
+        try:
+            yield connection
+        finally:
+            await pool.release(connection)
 
 
 async def open_pool(url: str, settings: PoolSettings) -> Any:

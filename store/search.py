@@ -118,11 +118,12 @@ async def search_collection(
     exclude_person: str | None,
     settings: SearchSettings,
     ef_search: int,
+    exactly: bool = False,
 ) -> SearchOutcome:
     """Return for each of `probes`, float32 (n, 512), up to `limit` persons by their best face.
 
-    Equal similarities are ordered by who was enrolled first. Fetches deeper where many faces of few persons filled
-    the candidates. Raises CollectionModelMismatch.
+    `exactly`: whatever the size, without the index. Equal similarities are ordered by who was enrolled first. Fetches
+    deeper where many faces of few persons filled the candidates. Raises CollectionModelMismatch.
     """
     check_embeddings("probes", probes)
     if limit < 1:
@@ -134,7 +135,7 @@ async def search_collection(
     if not len(probes):
         return SearchOutcome(collection["threshold"], (), is_exact=True)
     wanted = min(limit, collection["person_count"])
-    for depth in _depths(collection, settings, ef_search, limit):
+    for depth in _depths(collection, settings, ef_search, limit, exactly):
         rows = await _fetch(connection, collection, depth, ef_search, probes, limit, exclude_person)
         candidates = _candidates(rows, len(probes))
         is_last = depth.ef_search is None and depth.candidates >= collection["face_count"]
@@ -187,9 +188,9 @@ def statement(collection_pk: int, contract_pk: int, *, is_exact: bool) -> str:
     )
 
 
-def _depths(collection: Row, settings: SearchSettings, ef_search: int, limit: int) -> Iterator[_Depth]:
+def _depths(collection: Row, settings: SearchSettings, ef_search: int, limit: int, exactly: bool) -> Iterator[_Depth]:
     count = max(settings.rerank, limit * FACES_PER_PERSON)
-    if collection["index_state"] == "ready" and collection["face_count"] >= settings.kept_from:
+    if not exactly and collection["index_state"] == "ready" and collection["face_count"] >= settings.kept_from:
         if max(settings.rerank, limit) <= ef_search:
             yield _Depth(min(count, ef_search), ef_search)
         yield _Depth(MAX_EF_SEARCH, MAX_EF_SEARCH)

@@ -5,7 +5,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 import numpy as np
 import numpy.typing as npt
 
@@ -13,27 +12,13 @@ from store.gallery import Gallery
 from store.indexing import IndexKeeper
 from store.local import temporary_postgres
 from store.migrate import apply_migrations
-from store.pool import PoolSettings, open_pool
 from store.types import NewPerson, SearchOutcome
-from store.values import new_uuids
 from tests.store.faces import CONTRACT, collection, face, identities
+from tests.store.scale.loading import load, loading
 
 Embeddings = npt.NDArray[np.float32]
 
 PHOTOS = 4
-FACE_COLUMNS = (
-    "face_id",
-    "person_pk",
-    "box_left",
-    "box_top",
-    "box_right",
-    "box_bottom",
-    "image_width",
-    "image_height",
-    "detection_score",
-    "quality",
-    "source",
-)
 
 
 def main() -> None:
@@ -54,11 +39,11 @@ async def measure(url: str, faces: int, beside: int) -> None:
     photos = identities(faces // PHOTOS, PHOTOS + 1)
     probes = photos[:, PHOTOS]
     started = time.perf_counter()
-    await load(url, gallery, "large", photos[:, :PHOTOS])
-    print(f"bulk load: {faces / (time.perf_counter() - started):.0f} faces/s")
-    if beside:
-        await load(url, gallery, "beside", identities(beside // PHOTOS, PHOTOS, seed=9))
-    await vacuum(url)
+    async with loading(url) as connection:
+        await load(connection, gallery, "large", [photos[:, :PHOTOS]])
+        print(f"bulk load: {faces / (time.perf_counter() - started):.0f} faces/s")
+        if beside:
+            await load(connection, gallery, "beside", [identities(beside // PHOTOS, PHOTOS, seed=9)])
 
     print(f"{faces} faces, {beside} beside")
     await report("exact", gallery, probes)
@@ -129,50 +114,6 @@ async def timed(operation: Callable[[int], Awaitable[object]], count: int) -> li
         await operation(number)
         times_ms.append(1000 * (time.perf_counter() - started))
     return times_ms[5:]
-
-
-async def load(url: str, gallery: Gallery, id: str, photos: Embeddings) -> None:
-    """Fill a new collection with COPY, past the gallery."""
-    persons, photos_each, _ = photos.shape
-    await gallery.create_collection("acme", collection(id=id))
-    pool = await open_pool(url, PoolSettings(statement_timeout_s=600.0))
-    async with pool.acquire() as connection:
-        keys = await connection.fetchrow("select collection_pk, contract_pk from collections where id = $1", id)
-        collection_pk, contract_pk = keys["collection_pk"], keys["contract_pk"]
-        person_rows = [(collection_pk, f"p{number:07}", {}, photos_each) for number in range(persons)]
-        columns = ("collection_pk", "id", "metadata", "face_count")
-        await connection.copy_records_to_table("persons", records=person_rows, columns=columns)
-        person_pks = await connection.fetch(
-            "select person_pk from persons where collection_pk = $1 order by id", collection_pk
-        )
-        face_rows = [
-            (face_id, person_pks[number // photos_each][0], 0.0, 0.0, 1.0, 1.0, 10, 10, 0.9, {}, "server")
-            for number, face_id in enumerate(new_uuids(persons * photos_each))
-        ]
-        await connection.copy_records_to_table("faces", records=face_rows, columns=FACE_COLUMNS)
-        face_pks = await connection.fetch(
-            "select face_pk from faces join persons using (person_pk) where collection_pk = $1 order by face_id",
-            collection_pk,
-        )
-        embedding_rows = [
-            (row["face_pk"], contract_pk, collection_pk, vector)
-            for row, vector in zip(face_pks, photos.reshape(-1, 512), strict=True)
-        ]
-        columns = ("face_pk", "contract_pk", "collection_pk", "embedding")
-        await connection.copy_records_to_table("embeddings", records=embedding_rows, columns=columns)
-        await connection.execute(
-            "update collections set person_count = $2, face_count = $3 where collection_pk = $1",
-            collection_pk,
-            persons,
-            persons * photos_each,
-        )
-    await pool.close()
-
-
-async def vacuum(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute("vacuum analyze")
-    await connection.close()
 
 
 if __name__ == "__main__":
