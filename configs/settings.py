@@ -26,8 +26,9 @@ class EncoderSettings(Frozen):
     models_dir: Path = Field(
         default=Path("~/.insightface/models"), description="Directory that holds the packs; `~` is expanded."
     )
-    provider: Literal["cpu", "cuda", "tensorrt"] = Field(
-        default="cpu", description="What ONNX Runtime runs on. A replica that gets another provider does not start."
+    provider: Literal["cpu", "openvino", "cuda", "tensorrt"] = Field(
+        default="cpu",
+        description="What runs the models; all but `openvino` is ONNX Runtime. A replica that lacks it does not start.",
     )
     threads: int | None = Field(
         default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
@@ -69,6 +70,12 @@ class ApiSettings(Frozen):
     request_timeout_s: float = Field(
         default=30.0, gt=0, le=600, description="A request is given up after this time, in seconds."
     )
+    body_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="A request whose body is not whole after this time, in seconds, gets 408.",
+    )
     max_in_flight: int = Field(
         default=64, ge=1, le=10_000, description="Requests that one ingress replica works on; more get 429."
     )
@@ -82,6 +89,7 @@ class ApiSettings(Frozen):
         le=1_000_000,
         description="Faces that a person may have unless the collection says otherwise.",
     )
+    access_log: bool = Field(default=True, description="Whether each request gets a line in the log.")
     docs: bool = Field(default=True, description="Whether `/docs` is served.")
 
 

@@ -44,3 +44,6 @@ class SearchTuning(Frozen):
     rerank: int = Field(
         default=100, ge=1, le=1000, description="Candidates of the HNSW index that are ranked again at full precision."
     )
+    recall_samples: float = Field(
+        default=0.0, ge=0, le=1, description="Share of indexed searches that run exactly as well, to measure recall."
+    )

@@ -1,13 +1,19 @@
 """The HTTP application as a function of its collaborators. Knows nothing of Ray."""
 
+from dataclasses import replace
+
 from fastapi import FastAPI
 
 from configs.settings import ApiSettings
+from deployments.admission import Admission, AdmittedEmbedder
 from deployments.auth import TokenVerifier
 from deployments.context import ApiContext
 from deployments.cursors import CursorCodec
+from deployments.health import HealthCheck
+from deployments.metrics import Meters, NoMeters
 from deployments.middleware import Gatekeeper, Limits
 from deployments.openapi import install_openapi
+from deployments.outcomes import Outcomes
 from deployments.ports import Services
 from deployments.problems import install_handlers
 from deployments.recent import RecentCollections
@@ -28,9 +34,14 @@ def create_api(
     cursors: CursorCodec,
     settings: ApiSettings,
     *,
+    meters: Meters | None = None,
     echoes_request_id: bool = True,
 ) -> FastAPI:
     """Return the ASGI application. `echoes_request_id`: False where the server in front puts `x-request-id` itself."""
+    meters = meters or NoMeters()
+    outcomes = Outcomes(meters, logs=settings.access_log)
+    admission = Admission(settings.max_in_flight)
+    services = replace(services, embedder=AdmittedEmbedder(services.embedder, admission))
     app = FastAPI(
         title="faceserve",
         version=system.VERSION,
@@ -41,13 +52,17 @@ def create_api(
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,  # a redirect goes to whatever host the request claims, and answers before the token
     )
-    app.state.context = ApiContext(services, settings, cursors, RecentCollections(services.gallery))
+    app.state.context = ApiContext(
+        services, settings, cursors, RecentCollections(services.gallery), meters, outcomes, HealthCheck(services)
+    )
     app.state.verifier = verifier
     install_handlers(app)
     install_openapi(app)
     app.add_middleware(
         Gatekeeper,
-        limits=Limits(settings.max_request_bytes, settings.request_timeout_s, settings.max_in_flight),
+        limits=Limits(settings.max_request_bytes, settings.request_timeout_s, settings.body_timeout_s),
+        admission=admission,
+        outcomes=outcomes,
         echoes_request_id=echoes_request_id,
     )
     for router in (

@@ -46,7 +46,10 @@ def up(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of each; by default all cores shared out.")
     ] = None,
-    provider: Annotated[str, typer.Option(help="What the models run on: cpu, cuda or tensorrt.")] = "cpu",
+    provider: Annotated[
+        str | None,
+        typer.Option(help="cpu, openvino, cuda or tensorrt; by default the faster of the first two on this processor."),
+    ] = None,
     database_url: Annotated[
         str | None, typer.Option(help="PostgreSQL to use instead of an own one; or FACESERVE_DATABASE_URL.")
     ] = None,

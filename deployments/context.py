@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from configs.settings import ApiSettings
 from deployments.auth import Principal
 from deployments.cursors import CursorCodec
+from deployments.health import HealthCheck
+from deployments.metrics import BEST_SIMILARITY, DECISIONS, Meters
+from deployments.outcomes import Outcomes, operation_of
 from deployments.ports import Services
 from deployments.problems import InvalidRequest
 from deployments.recent import RecentCollections
-from deployments.uploads import ImageRequest
 from store.types import Collection, Idempotency
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -28,6 +30,9 @@ class ApiContext:
     settings: ApiSettings
     cursors: CursorCodec
     recent: RecentCollections
+    meters: Meters
+    outcomes: Outcomes
+    health: HealthCheck
 
     async def collection(self, principal: Principal, id: str | None) -> Collection | None:
         """Return the collection that a request names in its body, None if it names none; maybe as of 2 s ago.
@@ -38,6 +43,13 @@ class ApiContext:
             return None
         principal.require_collection(id)
         return await self.recent.get(principal.tenant, id)
+
+    def decided(self, request: Request, decision: str, similarity: float | None) -> None:
+        """Count what was decided about one face, whose best candidate has `similarity`, None if there is none."""
+        operation = operation_of(request.scope)
+        self.meters.record(DECISIONS, 1, operation, decision)
+        if similarity is not None:
+            self.meters.record(BEST_SIMILARITY, similarity, operation)
 
 
 def context_of(request: Request) -> ApiContext:
@@ -52,7 +64,7 @@ def principal_of_request(request: Request) -> Principal:
     return principal
 
 
-def idempotency_of(request: Request, content: BaseModel | ImageRequest | str = "") -> Idempotency | None:
+def idempotency_of(request: Request, content: BaseModel | str = "") -> Idempotency | None:
     """Return the client's `Idempotency-Key` for this request, None without one. Raises InvalidRequest.
 
     `content`: what tells the request from another one with the same method and path.
@@ -64,8 +76,6 @@ def idempotency_of(request: Request, content: BaseModel | ImageRequest | str = "
         raise InvalidRequest("Expected one Idempotency-Key of 1 to 128 visible ASCII characters.")
     if isinstance(content, BaseModel):
         content = content.model_dump_json()
-    elif isinstance(content, ImageRequest):
-        content = content.digest()
     # the scope's path: `request.url` puts it together with the Host header and the query, either of which may be broken
     told = f"{request.method} {request.scope['path']}\n{content}"
     return Idempotency(key=keys[0], fingerprint=hashlib.sha256(told.encode()).hexdigest())

@@ -1,5 +1,6 @@
 """The deployment that runs the models."""
 
+import asyncio
 from typing import Any
 
 import ray
@@ -9,7 +10,10 @@ from ray.serve import Deployment
 from configs.settings import EncoderSettings
 from configs.tuning import EmbedderTuning
 from deployments.inference import InferenceWorker
+from deployments.logs import join_serve_log
+from deployments.loop_lag import watch_loop
 from deployments.ports import Seen
+from deployments.ray_metrics import RayMeters
 from encoders.images import ImageLimits
 from encoders.loading import load_encoder
 from encoders.types import AnalyzeOptions, ModelDescription
@@ -19,6 +23,8 @@ class Embedder:
     """Decodes, detects, aligns and embeds, with one copy of the models per replica."""
 
     def __init__(self, settings: EncoderSettings) -> None:
+        join_serve_log()
+        meters = RayMeters()
         encoder = load_encoder(
             settings.pack,
             models_dir=settings.models_dir.expanduser(),
@@ -27,7 +33,9 @@ class Embedder:
             limits=ImageLimits(max_bytes=settings.image.max_bytes, max_pixels=settings.image.max_pixels),
             detection_input=settings.detector_input,
         )
-        self._worker = InferenceWorker(encoder, EmbedderTuning())
+        self._worker = InferenceWorker(encoder, EmbedderTuning(), meters)
+        # Serve calls constructors on the replica's loop; a task needs somebody who holds it
+        self._watch = asyncio.get_running_loop().create_task(watch_loop(meters))
 
     def reconfigure(self, config: dict[str, Any]) -> None:
         """Take new knobs without a restart."""
@@ -63,7 +71,7 @@ EMBEDDER: Deployment = serve.deployment(
     # how long the router waits before it asks a full replica again; with its default, up to 0.5 s, cores idle while
     # requests wait
     request_router_config={"initial_backoff_s": 0.005, "backoff_multiplier": 2, "max_backoff_s": 0.02},
-    health_check_period_s=10,
-    health_check_timeout_s=30,
+    health_check_period_s=5,  # given up after three: within 35 s when it no longer answers
+    health_check_timeout_s=10,
     graceful_shutdown_timeout_s=20,
 )(Embedder)

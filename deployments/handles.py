@@ -1,6 +1,7 @@
 """The other deployments as the HTTP layer sees them: typed calls over Serve handles, our own errors back."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -8,7 +9,9 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.ports import GALLERY_OPERATIONS, Overloaded, Seen, Unavailable
+from deployments.metrics import CALL_SECONDS, Meters
+from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, Overloaded, Seen, Unavailable
+from deployments.tracing import span
 from encoders.types import AnalyzeOptions, ModelDescription
 from store.gallery import Gallery
 
@@ -19,8 +22,9 @@ BY_REFERENCE_BYTES = 2**20
 class RemoteEmbedder:
     """The embedder behind a handle."""
 
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], meters: Meters) -> None:
         self._handle = handle
+        self._meters = meters
         self._by_reference = handle.options(_by_reference=True)
 
     async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
@@ -36,28 +40,46 @@ class RemoteEmbedder:
 
     async def _analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
         handle = self._by_reference if len(image) >= BY_REFERENCE_BYTES else self._handle
-        return cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
+        started = time.perf_counter()
+        with span("embedder.analyze") as current:
+            current.set_attribute("faceserve.image_bytes", len(image))
+            seen = cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
+        self._meters.record(CALL_SECONDS, time.perf_counter() - started, "embedder")
+        return seen
 
 
 class RemoteGallery:
-    """The gallery behind a handle. Every name in GALLERY_OPERATIONS is a method with the gallery's own signature."""
+    """The gallery behind a handle. Every name in GALLERY_OPERATIONS is a method with the gallery's own signature.
 
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+    A read asks another replica once if the first one dies; a write never, since it may have happened.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], meters: Meters) -> None:
         self._handle = handle
+        self._meters = meters
 
     def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
         if operation not in GALLERY_OPERATIONS:
             raise AttributeError(operation)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+            started = time.perf_counter()
+            with span(f"search.{operation}"):
+                try:
+                    result = await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+                except Unavailable:
+                    if operation not in GALLERY_READS:
+                        raise
+                    result = await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+            self._meters.record(CALL_SECONDS, time.perf_counter() - started, "search")
+            return result
 
         return call
 
 
-def remote_gallery(handle: DeploymentHandle[Any]) -> Gallery:
+def remote_gallery(handle: DeploymentHandle[Any], meters: Meters) -> Gallery:
     """Return the gallery behind `handle`, typed as what it stands for, so that every call is checked."""
-    return cast(Gallery, RemoteGallery(handle))
+    return cast(Gallery, RemoteGallery(handle, meters))
 
 
 async def answer(response: Awaitable[Any], part: str) -> Any:

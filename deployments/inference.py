@@ -1,25 +1,45 @@
-"""One encoder behind one thread: the embedder without Ray."""
+"""One encoder behind threads of its own: the embedder without Ray."""
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from configs.tuning import EmbedderTuning
+from deployments.batching import FaceBatcher
+from deployments.image_meters import record_batch, record_image, record_waiting
+from deployments.metrics import Meters, NoMeters
 from deployments.ports import Seen
-from encoders.types import AnalyzeOptions, Encoder, ModelDescription
+from deployments.tracing import trace_image
+from encoders.types import Analysis, AnalyzeOptions, Encoder, ModelDescription
+
+Found = TypeVar("Found")
 
 CHECK_AFTER_IDLE_S = 30.0  # an answer younger than this shows as much as a check would
 
 
 class InferenceWorker:
-    """Analyses images one after the other in a thread of its own, so that the event loop stays free."""
+    """Analyses images off the event loop, and embeds the faces of those that wait together where that pays."""
 
-    def __init__(self, encoder: Encoder, tuning: EmbedderTuning) -> None:
+    def __init__(self, encoder: Encoder, tuning: EmbedderTuning, meters: Meters | None = None) -> None:
         self._encoder = encoder
         self._tuning = tuning
-        # one thread: ONNX Runtime brings its own, and a second image at once would only share the same cores
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self._meters = meters or NoMeters()
+        self._accepted = 0  # images that wait or run
+        self._stages = stages = encoder.stages
+        # On a CPU one thread does it all: the runtime brings its own, and a second image at once would only share the
+        # same cores. On a GPU the next images are decoded while it embeds.
+        self._lookers = ThreadPoolExecutor(stages.looks_at_once if stages else 1, thread_name_prefix="look")
+        is_shared = stages is None or stages.looks_at_once == 1
+        self._thread = self._lookers if is_shared else ThreadPoolExecutor(1, thread_name_prefix="embed")
+        self._batcher = (
+            FaceBatcher(stages.embed, self._thread, stages.largest_batch, partial(record_batch, self._meters))
+            if stages
+            else None
+        )
         self._answered_at = time.monotonic()
 
     def tune(self, tuning: EmbedderTuning) -> None:
@@ -29,10 +49,17 @@ class InferenceWorker:
     async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
         """Return the faces of `image`. Raises ImageError."""
         tuned = with_defaults(options, self._tuning)
-        loop = asyncio.get_running_loop()
-        analysis = await loop.run_in_executor(self._thread, self._encoder.analyze, image, tuned)
+        accepted_at = time.perf_counter()
+        self._count(1)
+        try:
+            analysis, begun_at = await self._analyze(image, tuned)
+        finally:
+            self._count(-1)
         self._answered_at = time.monotonic()
-        return Seen(analysis, self._encoder.model)
+        times = {"waited_s": begun_at - accepted_at, "took_s": time.perf_counter() - begun_at}
+        record_image(self._meters, analysis, **times)
+        trace_image(analysis, **times)
+        return Seen(analysis, self._encoder.model, waits=times["waited_s"] / times["took_s"])
 
     async def describe(self) -> ModelDescription:
         """Return the models that run."""
@@ -45,9 +72,37 @@ class InferenceWorker:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.check)
         self._answered_at = time.monotonic()
 
+    async def _analyze(self, image: bytes, options: AnalyzeOptions) -> tuple[Analysis, float]:
+        """Return the faces of `image` and when they were begun with, by the performance counter."""
+        if self._stages is None or self._batcher is None:
+            analysis, begun_at = await self._look(self._encoder.analyze, image, options)
+            record_batch(self._meters, sum(face.embedding is not None for face in analysis.faces))
+            return analysis, begun_at
+        sighting, begun_at = await self._look(self._stages.find, image, options)
+        embedded = await self._batcher.embed(sighting.crops)
+        return sighting.embedded(embedded.embeddings, embedded.took_s * 1e3), begun_at
+
+    async def _look(
+        self, look: Callable[[bytes, AnalyzeOptions], Found], image: bytes, options: AnalyzeOptions
+    ) -> tuple[Found, float]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._lookers, _begun, look, image, options)
+
+    def _count(self, change: int) -> None:
+        self._accepted += change
+        record_waiting(self._meters, self._accepted - 1)
+
     def close(self) -> None:
-        """Let the image in progress finish, and drop those that wait."""
+        """Let the images in progress finish, and drop those that wait."""
+        self._lookers.shutdown(wait=True, cancel_futures=True)
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _begun(
+    look: Callable[[bytes, AnalyzeOptions], Found], image: bytes, options: AnalyzeOptions
+) -> tuple[Found, float]:
+    begun_at = time.perf_counter()
+    return look(image, options), begun_at
 
 
 def with_defaults(options: AnalyzeOptions, tuning: EmbedderTuning) -> AnalyzeOptions:

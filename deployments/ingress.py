@@ -1,5 +1,6 @@
 """The deployment that speaks HTTP."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -15,7 +16,10 @@ from deployments.api import create_api
 from deployments.auth import TokenVerifier
 from deployments.cursors import CursorCodec
 from deployments.handles import RemoteEmbedder, remote_gallery
+from deployments.logs import join_serve_log
+from deployments.loop_lag import watch_loop
 from deployments.ports import Services
+from deployments.ray_metrics import RayMeters
 
 
 @serve.ingress()
@@ -25,10 +29,16 @@ class Ingress:
     def __init__(
         self, settings: ServiceSettings, embedder: DeploymentHandle[Any], searcher: DeploymentHandle[Any]
     ) -> None:
+        join_serve_log()
         self.tuning = IngressTuning()
+        self._meters = RayMeters()
+        # Serve calls constructors on the replica's loop; a task needs somebody who holds it
+        self._watch = asyncio.get_running_loop().create_task(watch_loop(self._meters))
         self._settings = settings
         self._secrets = read_token_secrets(os.environ)
-        self._services = Services(RemoteEmbedder(embedder), remote_gallery(searcher), live=self)
+        self._services = Services(
+            RemoteEmbedder(embedder, self._meters), remote_gallery(searcher, self._meters), live=self
+        )
 
     def reconfigure(self, config: dict[str, Any]) -> None:
         """Take new knobs without a restart."""
@@ -40,6 +50,7 @@ class Ingress:
             TokenVerifier(self._secrets, self._settings.token),
             CursorCodec(self._secrets.cursor_seed()),
             self._settings.api,
+            meters=self._meters,
             echoes_request_id=False,  # Serve's own server does
         )
 
@@ -49,7 +60,7 @@ INGRESS: Deployment = serve.deployment(
     ray_actor_options={"num_cpus": 0},
     # above the API's own `max_in_flight`, whose 429 carries our envelope
     max_ongoing_requests=256,
-    health_check_period_s=10,
-    health_check_timeout_s=30,
+    health_check_period_s=5,  # given up after three: within 35 s when it no longer answers
+    health_check_timeout_s=10,
     graceful_shutdown_timeout_s=35,
 )(Ingress)

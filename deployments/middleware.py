@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -9,8 +10,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deployments.admission import Admission
+from deployments.outcomes import CLIENT_LEFT, Outcome, Outcomes, operation_of
 from deployments.ports import Overloaded
-from deployments.problems import RequestTimeout, RequestTooLarge, problem_response
+from deployments.problems import BodyTimeout, RequestTimeout, RequestTooLarge, code_of, problem_response
 
 MAX_LENGTH_DIGITS = 18
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -24,46 +27,71 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one request may send, how long it may take, and how many run at once in this process."""
+    """How much one request may send, and how long it and its body may take, in seconds."""
 
     max_request_bytes: int
     request_timeout_s: float
-    max_in_flight: int
+    body_timeout_s: float
 
 
 class Gatekeeper:
-    """ASGI middleware that gives each request an id, holds the limits, and answers all errors of ours.
+    """ASGI middleware that gives each request an id, holds the limits, answers our errors, and tells how it ended.
 
     `echoes_request_id`: whether to put `x-request-id` on responses; Ray Serve's own proxy does it already.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, echoes_request_id: bool = True) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, admission: Admission, outcomes: Outcomes, echoes_request_id: bool = True
+    ) -> None:
         self._app = app
         self._limits = limits
+        self._outcomes = outcomes
         self._echoes_request_id = echoes_request_id
-        self._in_flight = 0
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        started = time.perf_counter()
         request_id = request_id_of(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
         responder = _Responder(send, request_id if self._echoes_request_id else None)
-        if self._in_flight >= self._limits.max_in_flight and not _is_health(scope):
-            await problem_response(Overloaded(), request_id)(scope, receive, responder.send)
-            return
-        self._in_flight += 1
         try:
-            await self._serve(scope, receive, responder, request_id)
+            if self._refuses(scope):
+                await responder.fail(Overloaded(), request_id, scope)
+                return
+            self._admission.enter()
+            try:
+                await self._serve(scope, receive, responder, request_id)
+            finally:
+                self._admission.leave()
         finally:
-            self._in_flight -= 1
+            principal = scope["state"].get("principal")
+            self._outcomes.note(
+                Outcome(
+                    request_id=request_id,
+                    operation=operation_of(scope),
+                    status=responder.status or CLIENT_LEFT,
+                    code=scope["state"].get("error_code", "none"),
+                    seconds=time.perf_counter() - started,
+                    tenant=None if principal is None else principal.tenant,
+                )
+            )
+
+    def _refuses(self, scope: Scope) -> bool:
+        if _is_health(scope):
+            return False
+        # images are posted
+        return self._admission.is_overloaded if scope["method"] == "POST" else self._admission.is_full
 
     async def _serve(self, scope: Scope, receive: Receive, responder: "_Responder", request_id: str) -> None:
         limit_s = self._limits.request_timeout_s
         timeout = asyncio.timeout(limit_s)
         try:
-            body = BoundedBody(receive, Headers(scope=scope), self._limits.max_request_bytes)
+            body = BoundedBody(
+                receive, Headers(scope=scope), self._limits.max_request_bytes, self._limits.body_timeout_s
+            )
             async with timeout:
                 await self._app(scope, body.receive, responder.send)
         except ClientDisconnect:  # in the middle of its body: there is nobody to answer
@@ -74,37 +102,54 @@ class Gatekeeper:
 
 
 class BoundedBody:
-    """A request's body that raises RequestTooLarge once it is over `limit` bytes, whatever its header said."""
+    """A request's body, which arrives in time and within its limit.
 
-    def __init__(self, receive: Receive, headers: Headers, limit: int) -> None:
+    It raises RequestTooLarge once it is over `limit` bytes, whatever its header said, and BodyTimeout where it is not
+    whole `timeout_s` after this was made: a client that sends a byte a second would hold a place for minutes.
+    """
+
+    def __init__(self, receive: Receive, headers: Headers, limit: int, timeout_s: float) -> None:
         self._receive = receive
         self._limit = limit
         self._received = 0
+        self._is_whole = False
+        self._timeout_s = timeout_s
+        self._deadline = asyncio.get_running_loop().time() + timeout_s
         declared = headers.get("content-length", "")
         # int() refuses thousands of digits, and no body is that long
         if declared.isdecimal() and (len(declared) > MAX_LENGTH_DIGITS or int(declared) > limit):
             raise _too_large(limit)
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        message = await self._next()
         if message["type"] == "http.request":
+            self._is_whole = not message.get("more_body", False)
             self._received += len(message.get("body", b""))
             if self._received > self._limit:
                 raise _too_large(self._limit)
         return message
 
+    async def _next(self) -> Message:
+        if self._is_whole:  # what comes now is that the client left
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            raise BodyTimeout(f"Expected the whole request body within {self._timeout_s:g} s.") from None
+
 
 class _Responder:
-    """Sends a response with our headers, and knows whether it has begun."""
+    """Sends a response with our headers, and knows whether it has begun: `status` is None before."""
 
     def __init__(self, send: Send, request_id: str | None) -> None:
         self._send = send
         self._request_id = request_id
-        self._begun = False
+        self.status: int | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._begun = True
+            self.status = message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
@@ -113,8 +158,9 @@ class _Responder:
         await self._send(message)
 
     async def fail(self, error: Exception, request_id: str, scope: Scope) -> None:
-        if self._begun:  # too late for another status: let the server cut the connection
+        if self.status is not None:  # too late for another status: let the server cut the connection
             raise error
+        scope["state"]["error_code"] = code_of(error)
         await problem_response(error, request_id)(scope, _nothing, self.send)
 
 

@@ -14,6 +14,7 @@ ERRORS: Mapping[int, str] = {
     401: "The token is missing or not valid.",
     403: "The token does not allow this.",
     404: "A resource was not found.",
+    408: "The body did not arrive in time.",
     409: "The request conflicts with what is stored.",
     413: "An image or the body is over a limit.",
     415: "The body is of a type that is not taken.",

@@ -37,6 +37,25 @@ GALLERY_OPERATIONS = frozenset(
     }
 )
 
+# Those that change nothing: they may be asked again when a replica dies with the answer.
+GALLERY_READS = frozenset(
+    {
+        "ping",
+        "statistics",
+        "replay",
+        "get_collection",
+        "list_collections",
+        "get_person",
+        "list_persons",
+        "list_faces",
+        "get_face",
+        "face_crop",
+        "face_embedding",
+        "search",
+        "verify",
+    }
+)
+
 
 class Overloaded(Exception):
     """Too many requests are waiting; try again in a moment."""
@@ -62,10 +81,14 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Seen:
-    """What a model saw in an image, and which model it was: replicas may differ while a new pack is rolled out."""
+    """What a model saw in an image, and which model it was: replicas may differ while a new pack is rolled out.
+
+    `waits`: how long the image waited for others, in times of what it took itself.
+    """
 
     analysis: Analysis
     model: ModelDescription
+    waits: float = 0.0
 
 
 class EmbedderPort(Protocol):

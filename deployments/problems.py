@@ -161,6 +161,13 @@ class RegistrationFailed(Problem):
     code = "registration_failed"
 
 
+class BodyTimeout(Problem):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "body_timeout"
+
+
 class RequestTimeout(Problem):
     """The request took too long."""
 
@@ -214,6 +221,11 @@ def status_of(error: Exception) -> int | None:
     return None
 
 
+def code_of(error: Exception) -> str:
+    """Return the stable code of an error; an exception that is not ours has one in common with all others."""
+    return "internal_error" if status_of(error) is None else str(getattr(error, "code", "error"))
+
+
 def details_of(error: Exception) -> Mapping[str, Any]:
     """Return the facts of an error that help a client to mend its request."""
     if isinstance(error, Problem):
@@ -243,15 +255,18 @@ def problem_response(error: Exception, request_id: str) -> JSONResponse:
     if status is None:
         LOGGER.error("request %s failed: %s", request_id, type(error).__name__, exc_info=error)
         return JSONResponse(
-            envelope("internal_error", "The server could not complete the request.", request_id), status_code=500
+            envelope(code_of(error), "The server could not complete the request.", request_id), status_code=500
         )
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 429:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    code = getattr(error, "code", "error")
-    return JSONResponse(envelope(code, str(error), request_id, details_of(error)), status_code=status, headers=headers)
+    if status == 408:
+        headers["Connection"] = "close"  # what is still to come of the body is nobody's
+    return JSONResponse(
+        envelope(code_of(error), str(error), request_id, details_of(error)), status_code=status, headers=headers
+    )
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -259,11 +274,14 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_validation(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return problem_response(validation_problem(error.errors()), request.state.request_id)
+        problem = validation_problem(error.errors())
+        request.state.error_code = problem.code
+        return problem_response(problem, request.state.request_id)
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         code = HTTP_CODES.get(error.status_code, "http_error")
+        request.state.error_code = code
         body = envelope(code, str(error.detail), request.state.request_id)
         headers = {"Allow": ", ".join(allowed_methods(request))} if error.status_code == 405 else error.headers
         return JSONResponse(body, status_code=error.status_code, headers=headers)

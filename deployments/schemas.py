@@ -66,7 +66,9 @@ CollectionName = Annotated[str, AfterValidator(_collection_name)]
 Text = Annotated[str, AfterValidator(_text)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 Similarity = Annotated[float, Field(ge=0.0, le=1.0)]
-DetectorSizes = Annotated[list[tuple[int, int]], AfterValidator(_detector_sizes)]
+DetectorSizes = Annotated[
+    list[tuple[int, int]], AfterValidator(_detector_sizes), Field(json_schema_extra={"minItems": 1, "maxItems": 4})
+]
 FaceSelection = Literal["largest", "center_largest"]
 ReviewMode = Literal["off", "standard", "strict"]
 EmbeddingMode = Literal["server", "external_trusted"]

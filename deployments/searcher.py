@@ -1,8 +1,8 @@
 """The deployment that holds the connections to PostgreSQL."""
 
 import asyncio
-import contextlib
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +12,13 @@ from ray.serve import Deployment
 from configs.secrets import read_database_url
 from configs.settings import StoreSettings
 from configs.tuning import SearchTuning
+from deployments.logs import join_serve_log
+from deployments.loop_lag import stop_watching, watch_loop
+from deployments.metrics import POOL_CONNECTIONS, SEARCHES, STORE_SECONDS
 from deployments.ports import GALLERY_OPERATIONS
+from deployments.ray_metrics import RayMeters
+from deployments.recall import RecallSampler
+from deployments.tracing import span
 from store.gallery import Gallery
 from store.indexing import IndexKeeper
 
@@ -22,6 +28,7 @@ class Searcher:
 
     # Serve awaits an async constructor on the replica's own loop, which is where the pool must live.
     async def __init__(self, settings: StoreSettings) -> None:  # type: ignore[misc]
+        join_serve_log()
         tuning = SearchTuning()
         url = read_database_url(os.environ).get_secret_value()
         self._gallery = await Gallery.open(
@@ -33,6 +40,9 @@ class Searcher:
             exact_below=tuning.exact_below,
             rerank=tuning.rerank,
         )
+        self._meters = RayMeters()
+        self._recall = RecallSampler(self._gallery, self._meters)
+        self._watch = asyncio.create_task(watch_loop(self._meters, self._record_pool))
         self._keeper: asyncio.Task[None] | None = None
         if settings.builds_indexes:
             self._keeper = asyncio.create_task(IndexKeeper(url, self._gallery).run())
@@ -40,6 +50,7 @@ class Searcher:
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take new knobs without a restart."""
         tuning = SearchTuning.model_validate(config)
+        self._recall.share = tuning.recall_samples
         await self._gallery.reconfigure(
             ef_search=tuning.ef_search, exact_below=tuning.exact_below, rerank=tuning.rerank
         )
@@ -48,14 +59,27 @@ class Searcher:
         """Return what the gallery's `operation` returns. Raises StoreError."""
         if operation not in GALLERY_OPERATIONS:
             raise ValueError(f"expected an operation of the gallery, found {operation!r}")
-        return await getattr(self._gallery, operation)(*args, **kwargs)
+        started = time.perf_counter()
+        with span(f"store.{operation}"):
+            result = await getattr(self._gallery, operation)(*args, **kwargs)
+        self._meters.record(STORE_SECONDS, time.perf_counter() - started, operation)
+        if operation == "search":
+            self._meters.record(SEARCHES, 1, "exact" if result.is_exact else "indexed")
+            self._recall.consider(result, args, kwargs)
+        return result
+
+    def _record_pool(self) -> None:
+        usage = self._gallery.pool_usage
+        self._meters.record(POOL_CONNECTIONS, usage.open, "open")
+        self._meters.record(POOL_CONNECTIONS, usage.in_use, "in_use")
+        self._meters.record(POOL_CONNECTIONS, usage.waiting, "waiting")
 
     async def __del__(self) -> None:
         """Close the connections when Serve retires the replica."""
+        await stop_watching(self._watch)
+        await self._recall.close()
         if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await stop_watching(self._keeper)
         await self._gallery.close()
 
 
@@ -64,7 +88,7 @@ SEARCHER: Deployment = serve.deployment(
     ray_actor_options={"num_cpus": 0},
     max_ongoing_requests=32,
     max_queued_requests=256,
-    health_check_period_s=10,
-    health_check_timeout_s=30,
+    health_check_period_s=5,  # given up after three: within 35 s when it no longer answers
+    health_check_timeout_s=10,
     graceful_shutdown_timeout_s=20,
 )(Searcher)

@@ -7,7 +7,7 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from configs.secrets import MissingSecret, read_token_secrets
 from deployments.auth import load_keys
+from deployments.commands.listeners import Listener, listeners
 from deployments.commands.tokens import SECRET_FILE
 from encoders.packs import list_packs
 from store.errors import StoreError
@@ -24,11 +25,16 @@ State = Literal["ok", "warning", "problem"]
 MIN_FREE_BYTES = 2 * 2**30  # a pack's archive beside its unpacked files, and a small database
 MARKS: Mapping[State, str] = {"ok": "[green]ok[/green]", "warning": "[yellow]!![/yellow]", "problem": "[red]xx[/red]"}
 
+PROXY_CALLBACK = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+EDGE = "deployments.edge:middlewares"
+MAX_PORTS_SHOWN = 4  # every Ray worker has one
+
 # What Ray and HAProxy listen on beside the service's own port; none of them asks who is calling.
 INTERNAL_PORTS: Mapping[int, str] = {
     6379: "Ray's control store",
     8265: "Ray's dashboard and job API, which runs any code",
     10001: "Ray's client server, which runs any code",
+    5432: "PostgreSQL",
     8404: "HAProxy's statistics",
     9101: "HAProxy's metrics",
 }
@@ -53,6 +59,7 @@ def doctor(models_dir: Path, data_dir: Path, environment: Mapping[str, str], con
         lambda: check_tokens(environment, data_dir),
         lambda: check_database(environment),
         lambda: check_ray(environment),
+        lambda: check_edge(environment),
         check_ports,
     )
     is_well = True
@@ -162,14 +169,38 @@ def check_ray(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("ok", "HAProxy is on for `serve deploy`")
 
 
+def check_edge(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Find out whether Serve would take headers from clients that lift time limits and choose replicas."""
+    if environment.get(PROXY_CALLBACK) == EDGE:
+        yield Finding("ok", "headers that steer Serve are dropped")
+    else:
+        yield Finding(
+            "warning", f"clients can steer Serve by headers: {PROXY_CALLBACK}={EDGE} before `ray start` drops them"
+        )
+
+
 def check_ports() -> Iterator[Finding]:
-    """Find out which internal ports can be reached from other machines right now."""
+    """Find out which internal ports other machines can reach right now."""
+    seen = listeners()
+    exposed = dict[str, list[Listener]]()
+    for listener in seen:
+        if listener.is_open:
+            exposed.setdefault(listener.role, []).append(listener)
+    for role, found in exposed.items():
+        where = ", ".join(f"{each.address}:{each.port}" for each in found[:MAX_PORTS_SHOWN])
+        more = f" and {len(found) - MAX_PORTS_SHOWN} more" if len(found) > MAX_PORTS_SHOWN else ""
+        yield Finding("warning", f"{where}{more} ({role}) can be reached from other machines: keep behind a firewall")
+    yield from _check_known_ports({listener.port for listener in seen})
+    if seen and not exposed:
+        yield Finding("ok", f"{len(seen)} internal ports, all on this machine's loopback alone")
+
+
+def _check_known_ports(looked_at: Set[int]) -> Iterator[Finding]:
+    """Knock at the usual ports, for processes of other users, whose sockets only root sees."""
     address = _outside_address()
-    if address is None:
-        yield Finding("ok", "no network beside this machine's own")
-        return
-    for port, what in INTERNAL_PORTS.items():
-        if _answers(address, port):
+    for port, what in INTERNAL_PORTS.items() if address is not None else ():
+        assert address is not None
+        if port not in looked_at and _answers(address, port):
             yield Finding("warning", f"port {port} ({what}) is reachable at {address}: keep it behind a firewall")
 
 

@@ -23,6 +23,7 @@ from deployments.auth import SCOPES
 from deployments.commands.errors import CommandFailed
 from deployments.commands.packs import pull
 from deployments.commands.tokens import local_secret, make_token
+from deployments.tracing import tracing_environment
 from encoders.errors import EncoderError, PackNotFound
 from encoders.loading import CLASSICAL
 from encoders.packs import find_pack
@@ -46,8 +47,10 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # under `uv run` Ray would start every worker through uv, in a copy of the working directory
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.edge:middlewares",  # headers that steer Serve
     "RAY_worker_niceness": "0",  # at Ray's 15 a PostgreSQL on the same machine takes the models' CPU
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",  # instead of an hour for a client that stops in its headers
 }
 
 
@@ -57,7 +60,10 @@ class UpFailed(CommandFailed):
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """How `faceserve up` was called. `pack` None: buffalo_l if it can be had, else `classical`."""
+    """How `faceserve up` was called.
+
+    `pack` None: buffalo_l if it can be had, else `classical`. `provider` None: what is fastest on this processor.
+    """
 
     host: str
     port: int
@@ -67,7 +73,7 @@ class UpOptions:
     replicas: int
     threads: int | None
     database_url: str | None
-    provider: str
+    provider: str | None
     fast_path: bool
 
 
@@ -80,7 +86,9 @@ def up(options: UpOptions, console: Console) -> None:
     stopping = stop_event()
     pack = choose_pack(options, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
-    os.environ.update(ENVIRONMENT | (fast_path() if options.fast_path and has_haproxy() else {}))
+    os.environ.update(
+        ENVIRONMENT | tracing_environment(os.environ) | (fast_path() if options.fast_path and has_haproxy() else {})
+    )
     os.environ["FACESERVE_JWT_SECRET"] = secret
     with database(options, console) as postgres:
         url = postgres.url
@@ -89,11 +97,13 @@ def up(options: UpOptions, console: Console) -> None:
             applied = asyncio.run(apply_migrations(url))
         if applied:
             console.print(f"Database: applied {len(applied)} migration(s)")
+        from encoders.runtimes import fastest_on_cpu  # loads the runtimes
+
         settings = ServiceSettings(
             encoder=EncoderSettings(
                 pack=pack,
                 models_dir=options.models_dir,
-                provider=options.provider,  # type: ignore[arg-type] # pydantic checks it
+                provider=options.provider or fastest_on_cpu(),  # type: ignore[arg-type] # pydantic checks it
                 threads=options.threads,
             )
         )
@@ -232,7 +242,7 @@ def serving(options: UpOptions, settings: ServiceSettings, console: Console) -> 
     threads = settings.encoder.threads or max(1, cpus // options.replicas)
     embedder = EMBEDDER.options(
         num_replicas=options.replicas,
-        ray_actor_options={"num_cpus": threads, "num_gpus": 0 if options.provider == "cpu" else 1},
+        ray_actor_options={"num_cpus": threads, "num_gpus": int(settings.encoder.provider in ("cuda", "tensorrt"))},
     )
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with console.status("Starting Ray …"):

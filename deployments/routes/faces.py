@@ -69,6 +69,7 @@ async def compare(request: Request, context: Context, caller: Caller) -> dict[st
     if threshold is None:
         default = match_threshold(seen_source.model, context.services.live.tuning)
         threshold = default if collection is None else collection.threshold
+    context.decided(request, "match" if cosine >= threshold else "no_match", cosine)
     return {
         "request_id": request.state.request_id,
         "matched": cosine >= threshold,

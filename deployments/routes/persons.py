@@ -37,7 +37,9 @@ async def create_person(request: Request, collection_id: str, context: Context, 
         raise InvalidPersonId("Expected a person id of 1 to 64 letters, digits, dots, underscores or hyphens.")
     images = enrolled_images(form, context.settings.max_images)
     gallery = context.services.gallery
-    idempotency = idempotency_of(request, form)
+    # a digest takes time, which only a request with a key needs
+    content = await form.digest() if "idempotency-key" in request.headers else ""
+    idempotency = idempotency_of(request, content)
     replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
     if replay is not None:
         enrollment, rejected = replay.outcome, json.loads(replay.note)

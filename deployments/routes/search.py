@@ -1,6 +1,7 @@
 """Who is it: search, identify, verify."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from deployments.responses import IdentifyResponse, SearchResponse, VerifyRespon
 from deployments.routes.faces import elapsed_ms, the_face
 from deployments.schemas import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
 from deployments.uploads import ImageRequest, read_images, validated
+from store.types import Candidate
 
 router = APIRouter(
     prefix="/v1/collections/{collection_id}",
@@ -49,6 +51,7 @@ async def search(request: Request, collection_id: str, context: Context, caller:
         caller.tenant, collection_id, seen.model.contract.id, face.embedding[np.newaxis], options.limit
     )
     threshold = outcome.threshold if options.threshold is None else options.threshold
+    _count(context, request, outcome.candidates[0], threshold)
     return {
         "request_id": request.state.request_id,
         "searched_face": observed_face(face, seen.analysis),
@@ -83,6 +86,7 @@ async def identify_faces(request: Request, collection_id: str, context: Context,
         tuning = context.services.live.tuning
         for face, candidates in zip(analysis.faces, outcome.candidates, strict=True):
             identity = identify(candidates, threshold, tuning)
+            context.decided(request, identity.decision, identity.best.similarity if identity.best else None)
             faces.append(identity_body(face, analysis, identity, candidates[: options.limit]))
     return {
         "request_id": request.state.request_id,
@@ -112,9 +116,11 @@ async def verify(
     assert face.embedding is not None
     found = await gallery.verify(caller.tenant, collection_id, person_id, seen.model.contract.id, face.embedding)
     threshold = found.threshold if options.threshold is None else options.threshold
+    verified = found.similarity is not None and found.similarity >= threshold
+    context.decided(request, "match" if verified else "no_match", found.similarity)
     return {
         "request_id": request.state.request_id,
-        "verified": found.similarity is not None and found.similarity >= threshold,
+        "verified": verified,
         "similarity": None if found.similarity is None else round(found.similarity, 6),
         "threshold": round(threshold, 6),
         "person": person_body(found.person),
@@ -122,6 +128,11 @@ async def verify(
         "face": observed_face(face, seen.analysis),
         "processing_ms": elapsed_ms(started),
     }
+
+
+def _count(context: ApiContext, request: Request, candidates: Sequence[Candidate], threshold: float) -> None:
+    best = candidates[0].similarity if candidates else None
+    context.decided(request, "match" if best is not None and best >= threshold else "no_match", best)
 
 
 def _refuse_selection(options: SearchOptions) -> None:
@@ -139,6 +150,7 @@ async def _search_by_probe(
     probe = await _probe(context, tenant, collection_id, collection.contract.id, options)
     outcome = await gallery.search(tenant, collection_id, collection.contract.id, probe[np.newaxis], options.limit)
     threshold = outcome.threshold if options.threshold is None else options.threshold
+    _count(context, request, outcome.candidates[0], threshold)
     return {
         "request_id": request.state.request_id,
         "searched_face": None,

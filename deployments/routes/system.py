@@ -16,7 +16,6 @@ from deployments.presentation import model_components, model_license, model_summ
 from deployments.recognition import match_threshold
 from deployments.responses import HealthResponse, ModelsResponse, SystemResponse
 
-HEALTH_TIMEOUT_S = 3.0  # below what load balancers wait, and above a busy embedder's event loop
 VERSION = importlib.metadata.version("faceserve")
 
 open_router = APIRouter(tags=["system"])
@@ -29,22 +28,19 @@ router = APIRouter(tags=["system"], dependencies=requires("system:read"), respon
     responses={503: {"model": HealthResponse, "description": "Requests cannot be served right now."}},
 )
 async def health(request: Request, context: Context) -> JSONResponse:
-    """Tell whether the service can answer: it asks the models and the database, now."""
-    embedder, database = await asyncio.gather(
-        _is_up(context.services.embedder.describe()), _is_up(context.services.gallery.ping())
-    )
-    ready = embedder and database
+    """Tell whether the service can answer: it asks the models and the database, at most once a second."""
+    health = await context.health.check()
     body = {
         "request_id": request.state.request_id,
-        "status": "ready" if ready else "not_ready",
+        "status": "ready" if health.is_ready else "not_ready",
         "version": VERSION,
         "auth_enabled": True,
         "components": {
-            "embedder": "ready" if embedder else "unavailable",
-            "database": "ready" if database else "unavailable",
+            "embedder": "ready" if health.embedder else "unavailable",
+            "database": "ready" if health.database else "unavailable",
         },
     }
-    return JSONResponse(body, status_code=200 if ready else 503)
+    return JSONResponse(body, status_code=200 if health.is_ready else 503)
 
 
 @router.get("/v1/models", response_model=ModelsResponse)
@@ -87,7 +83,7 @@ async def system(request: Request, context: Context, caller: Caller) -> dict[str
         "search": {"backend": "pgvector", "profile": "fp32_v1"},
         "api_key": {"authentication_enabled": True, "configured": True},
         "safe_config": _limits(context),
-        "recent_errors": [],
+        "recent_errors": context.outcomes.failures,
     }
 
 
@@ -104,12 +100,3 @@ def _versions(*packages: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:  # onnxruntime is onnxruntime-gpu on a GPU
             continue
     return found
-
-
-async def _is_up(probe: Any) -> bool:
-    try:
-        async with asyncio.timeout(HEALTH_TIMEOUT_S):
-            await probe
-    except Exception:
-        return False
-    return True

@@ -5,13 +5,16 @@ import statistics
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What `concurrency` clients got in `seconds`. Latencies in milliseconds, of the answers with status 2xx."""
+    """What `concurrency` clients got in `seconds`. Latencies in milliseconds, of the answers with status 2xx.
+
+    `cpu_ms`: CPU milliseconds per answer by role of the serving processes, the load's own not among them.
+    """
 
     concurrency: int
     seconds: float
@@ -20,6 +23,7 @@ class Load:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    cpu_ms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def per_second(self) -> float:
@@ -40,9 +44,14 @@ def apply_load(
         index = number
         while time.perf_counter() < stop:
             started = time.perf_counter()
-            connection.request("POST", parts.path, body=bodies[index % len(bodies)], headers=dict(headers))
-            response = connection.getresponse()
-            response.read()
+            try:
+                connection.request("POST", parts.path, body=bodies[index % len(bodies)], headers=dict(headers))
+                response = connection.getresponse()
+                response.read()
+            except OSError:  # a baseline that keeps a client waiting for two minutes has failed it
+                failures.append(0)
+                connection.close()
+                continue
             if 200 <= response.status < 300:
                 latencies.append((time.perf_counter() - started) * 1000)
             else:
@@ -60,9 +69,9 @@ def apply_load(
 
 
 def summarise(concurrency: int, seconds: float, latencies_ms: Sequence[float], failures: int) -> Load:
-    """Return the figures of a load from its latencies."""
-    if len(latencies_ms) < 2:
-        nothing = float("nan")
-        return Load(concurrency, seconds, len(latencies_ms), failures, nothing, nothing, nothing)
-    cuts = statistics.quantiles(latencies_ms, n=100, method="inclusive")
+    """Return the figures of a load from its latencies. Raises ValueError when there are none."""
+    if not latencies_ms:
+        raise ValueError(f"{concurrency} clients got no answer in {seconds:.0f} s, but {failures} failures")
+    samples = latencies_ms if len(latencies_ms) > 1 else [*latencies_ms, *latencies_ms]  # quantiles takes two or more
+    cuts = statistics.quantiles(samples, n=100, method="inclusive")
     return Load(concurrency, seconds, len(latencies_ms), failures, cuts[49], cuts[94], cuts[98])

@@ -50,10 +50,12 @@ def draw_picture(
     width: int = 1280,
     height: int = 960,
     faces: Sequence[tuple[float, float]] = (MIDDLE,),
+    spot_px: float = SPOT_PX,
 ) -> np.ndarray:
     """Return a picture, BGR (height, width, 3), in which the packs find a face around each of `faces`.
 
-    These are centres in shares of the width and the height. Behind them clouds of grey, no two pictures' the same.
+    These are centres in shares of the width and the height, `spot_px` the radius of their spots at a longer side of
+    1,280. Behind them clouds of grey, no two pictures' the same.
     """
     random = np.random.default_rng(seed)
     clouds = np.zeros((height, width), np.float32)
@@ -62,13 +64,19 @@ def draw_picture(
         clouds += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / np.sqrt(cells)
     grey = cv2.normalize(clouds, None, 20, 235, cv2.NORM_MINMAX).astype(np.uint8)
     pixels = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-    radius = SPOT_PX * max(width, height) / 1280
+    radius = spot_px * max(width, height) / 1280
     rows, columns = np.mgrid[0:height, 0:width]
     for x, y in faces:
         distance = np.hypot(columns - x * width, rows - y * height)
         share = np.clip(1 - distance / radius, 0, 1)[:, :, None]  # (height, width, 1)
         pixels = (pixels * (1 - share) + np.array((0, 255, 0)) * share).astype(np.uint8)
     return pixels
+
+
+def draw_group(seed: int, faces: int) -> np.ndarray:
+    """Return a picture of 1280x960 in which the packs find so many faces, at most 20, at a detector input of 640."""
+    places = [(168 + 224 * column, 136 + 224 * row) for row in range(4) for column in range(5)]
+    return draw_picture(seed, faces=[(x / 1280, y / 960) for x, y in places[:faces]], spot_px=100)
 
 
 def jpeg(pixels: np.ndarray, quality: int = 90) -> bytes:

@@ -1,84 +1,108 @@
-"""Times the sessions of two packs in turns, fp32 and int8: `python -m tests.benchmarks.sessions --help`.
+"""Times the two networks of packs on ONNX Runtime and OpenVINO, in turns: `faceserve bench sessions --help`.
 
-The rounds of both packs alternate, so that whatever else the machine does falls on both; the least time of each counts.
-Compare the ratios within one run, not milliseconds between runs.
+The rounds of all alternate, so that whatever else the machine does falls on all; the least time of each counts. Compare
+the ratios within one run, not milliseconds between runs. The pictures are noise: a PRelu is twice as fast on zeros,
+whose sign its processor foresees.
 """
 
 import argparse
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import onnxruntime
+import numpy as np
 import psutil
 
-from encoders.packs import find_pack, verify_pack
-from encoders.quantize_models import least_ms
-from encoders.sessions import open_session
+from encoders.detector import SCALING
+from encoders.loading import load_encoder
+from encoders.networks import Network
+from encoders.packs import Pack, find_pack
+from encoders.recogniser import scaling_of
+from encoders.runtimes import open_network
+from encoders.types import AnalyzeOptions
+from tests.benchmarks.results import publish, table
 
+# what is run: its task, pictures at once, and their side in pixels
 CASES = {
-    "detect 640": ("detector", (1, 3, 640, 640)),
-    "detect 320": ("detector", (1, 3, 320, 320)),
-    "embed, batch 1": ("recogniser", (1, 3, 112, 112)),
-    "embed, batch 8, per face": ("recogniser", (8, 3, 112, 112)),
+    "detect 640x640": ("detector", 1, 640),
+    "detect 320x320": ("detector", 1, 320),
+    "embed a face": ("recogniser", 1, 112),
+    "embed 4 faces, each": ("recogniser", 4, 112),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fp32", help="a pack")
-    parser.add_argument("int8", help="its quantised twin")
+    parser.add_argument("packs", nargs="+", help="the first is what the others are compared with")
     parser.add_argument("--models-dir", type=Path, required=True)
-    parser.add_argument("--int8-models-dir", type=Path, help="where the twin is, if elsewhere")
+    parser.add_argument("--providers", nargs="+", default=["cpu", "openvino"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--memory-of", choices=("fp32", "int8"), help=argparse.SUPPRESS)
+    parser.add_argument("--photo", type=Path, help="weigh each encoder after it has seen this photo ten times")
+    parser.add_argument("--write", metavar="NAME", help="keep the table as this block of the README")
+    parser.add_argument("--weigh", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-
-    places = {"fp32": (arguments.models_dir, arguments.fp32)}
-    places["int8"] = (arguments.int8_models_dir or arguments.models_dir, arguments.int8)
-    if arguments.memory_of is not None:
-        print_memory(*places[arguments.memory_of], arguments.threads)
+    if arguments.weigh:
+        print(resident_mb(arguments.models_dir, arguments.packs[0], arguments.weigh, arguments))
         return
-    sessions = {kind: sessions_of(*place, arguments.threads) for kind, place in places.items()}
-    print(
-        f"{arguments.fp32} and {arguments.int8}, threads: {arguments.threads}, least of {arguments.rounds} rounds, ms"
-    )
-    print(f"{'':26}{'fp32':>9}{'int8':>9}{'ratio':>8}")
-    for case, (task, shape) in CASES.items():
-        pair = [sessions[kind][task] for kind in ("fp32", "int8")]
-        fp32, int8 = (time_ms / shape[0] for time_ms in least_ms(pair, shape, arguments.rounds))
-        print(f"{case:26}{fp32:9.1f}{int8:9.1f}{fp32 / int8:8.2f}")
-    for kind in places:  # in processes of their own: memory once taken is seldom given back
-        command = [sys.executable, "-m", "tests.benchmarks.sessions", *sys.argv[1:], "--memory-of", kind]
-        print(subprocess.run(command, capture_output=True, text=True, check=True).stdout, end="")
+    places = [(pack, provider) for pack in arguments.packs for provider in arguments.providers]
+    columns = [f"{pack}, {provider}" for pack, provider in places]
+    packs = {name: find_pack(arguments.models_dir, name) for name in arguments.packs}
+    rows, measured = [], {}
+    for case, (task, count, side) in CASES.items():
+        networks = [opened(packs[pack], task, provider, arguments.threads, count) for pack, provider in places]
+        times_ms = [time_ms / count for time_ms in least_ms(networks, count, side, arguments.rounds)]
+        rows.append([f"{case}, ms", *(f"{time_ms:.1f} ({times_ms[0] / time_ms:.1f}x)" for time_ms in times_ms)])
+        measured[case] = dict(zip(columns, times_ms, strict=True))
+    if arguments.photo:
+        sizes_mb = [weighed(pack, provider, arguments) for pack, provider in places]
+        rows.append(["an encoder at work, MB", *sizes_mb])
+        measured["resident_mb"] = dict(zip(columns, map(float, sizes_mb), strict=True))
+    markdown = table(["", *columns], rows)
+    print(markdown)
+    if arguments.write:
+        names = " ".join(arguments.packs)
+        publish(arguments.write, f"uv run faceserve bench sessions {names} --models-dir DIR", measured, markdown)
 
 
-def sessions_of(models_dir: Path, name: str, threads: int) -> dict[str, onnxruntime.InferenceSession]:
-    """The two sessions of a pack, as the encoder opens them."""
-    pack = find_pack(models_dir, name)
-    verify_pack(pack)
-    return {
-        "detector": open_session(pack.detector, name, "cpu", threads),
-        "recogniser": open_session(pack.recogniser, name, "cpu", threads),
-    }
+def opened(pack: Pack, task: str, provider: str, threads: int, count: int) -> Network:
+    """Return one network of `pack` as the encoder opens it, for `count` pictures at once."""
+    model = pack.detector if task == "detector" else pack.recogniser
+    scaling = SCALING if task == "detector" else scaling_of(model)
+    return open_network(model, pack.name, scaling, provider, threads, (count,))
 
 
-def print_memory(models_dir: Path, name: str, threads: int) -> None:
-    """Print this process's memory with both sessions open and used, and without them."""
-    process = psutil.Process()
-    before = process.memory_info().rss
-    sessions = {
-        task: open_session(model, name, "cpu", threads)
-        for task, model in (
-            ("detector", find_pack(models_dir, name).detector),
-            ("recogniser", find_pack(models_dir, name).recogniser),
-        )
-    }
-    for task, shape in CASES.values():
-        least_ms([sessions[task]], shape, 2)
-    resident = process.memory_info().rss
-    print(f"{name}: {resident / 2**20:.0f} MiB resident, of these the sessions {(resident - before) / 2**20:.0f}")
+def least_ms(networks: Sequence[Network], count: int, side: int, rounds: int) -> list[float]:
+    """Return the least time of each network for `count` square pictures, in rounds of one after the other."""
+    pictures = list(np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8))
+    least = [float("inf")] * len(networks)
+    for number in range(rounds + 2):
+        for index, network in enumerate(networks):
+            started = time.perf_counter()
+            network.run(pictures)
+            if number > 1:  # the first rounds allocate and compile
+                least[index] = min(least[index], (time.perf_counter() - started) * 1e3)
+    return least
+
+
+def weighed(pack: str, provider: str, arguments: argparse.Namespace) -> str:
+    """Return the resident MB of a process with nothing but this encoder: memory once taken is seldom given back."""
+    command = [
+        *(sys.executable, "-m", "tests.benchmarks.sessions", pack, "--models-dir", str(arguments.models_dir)),
+        *("--threads", str(arguments.threads), "--photo", str(arguments.photo), "--weigh", provider),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def resident_mb(models_dir: Path, pack: str, provider: str, arguments: argparse.Namespace) -> int:
+    """Return this process's resident MB with the encoder of `pack` loaded and used."""
+    encoder = load_encoder(pack, models_dir, provider=provider, threads=arguments.threads)
+    photo = arguments.photo.read_bytes()
+    for _ in range(10):
+        encoder.analyze(photo, AnalyzeOptions())
+    return round(psutil.Process().memory_info().rss / 1e6)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,11 @@ from encoders.loading import load_encoder
 from encoders.types import AnalyzeOptions
 from tests.benchmarks.arcface import iresnet50, mobilefacenet
 from tests.benchmarks.networks import flops, parameters
-from tests.benchmarks.packs import draw_picture, jpeg, make_pack
+from tests.benchmarks.packs import draw_group, draw_picture, jpeg, make_pack
 from tests.benchmarks.scrfd import scrfd_10g, scrfd_500m
 
 DETECTOR_INPUT = (1, 3, 640, 640)
 RECOGNISER_INPUT = (1, 3, 112, 112)
-
-
-@pytest.fixture(scope="module")
-def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("benchmark_models")
 
 
 def test_the_large_detector_costs_what_scrfd_10gf_costs() -> None:
@@ -68,6 +63,15 @@ def test_each_green_spot_is_a_face_with_an_embedding_of_its_own(models_dir: Path
     assert one is not None and other is not None
     assert np.isfinite(one).all() and np.isfinite(other).all()
     assert float(one @ other) < 0.999
+
+
+def test_a_group_picture_has_as_many_faces_as_were_asked_for(models_dir: Path) -> None:
+    make_pack(models_dir, "bench_sc")
+    encoder = load_encoder("bench_sc", models_dir)
+
+    counts = [encoder.analyze(jpeg(draw_group(9, faces)), AnalyzeOptions(embed=False)).faces_found for faces in (1, 20)]
+
+    assert counts == [1, 20]
 
 
 def test_a_picture_without_green_has_no_face(models_dir: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import ROOT, Cluster
+from tests.cluster.node import ROOT, Cluster
 
 pytestmark = pytest.mark.cluster
 

@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image, PngImagePlugin
 
-from tests.cluster.conftest import Cluster, deployment_of, production_config, wait_for
+from tests.cluster.node import Cluster, deployment_of, production_config, wait_for
 
 pytestmark = pytest.mark.cluster
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from store.local import LocalPostgres
-from tests.cluster.conftest import BIN, wait_for
+from tests.cluster.node import BIN, wait_for
 from tests.ports import free_port
 
 pytestmark = pytest.mark.cluster

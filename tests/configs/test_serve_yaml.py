@@ -17,9 +17,23 @@ from deployments.app import build_app
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "serve_config.yaml", *sorted((ROOT / "configs" / "serve").glob("*.yaml"))]
+RAY_SERVICES = sorted((ROOT / "configs" / "kubernetes").glob("*/*.yaml"))
 TUNING: dict[str, type[BaseModel]] = {"Ingress": IngressTuning, "Embedder": EmbedderTuning, "Search": SearchTuning}
 
-files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+
+def embedded() -> list[Any]:
+    """Return the `serveConfigV2` of every RayService, as parameters of a test."""
+    return [
+        pytest.param(part["spec"]["serveConfigV2"], id=f"{path.parent.name}/{path.name}")
+        for path in RAY_SERVICES
+        for part in yaml.safe_load_all(path.read_text())
+        if part["kind"] == "RayService"
+    ]
+
+
+files = pytest.mark.parametrize(
+    "text", [*(pytest.param(path.read_text(), id=path.name) for path in FILES), *embedded()]
+)
 
 
 def unknown_keys(model: type[BaseModel], value: dict[str, Any], place: str = "") -> list[str]:
@@ -52,14 +66,14 @@ def bound_names(application: Application) -> set[str]:
     return {deployment.name}.union(*(bound_names(argument) for argument in inner))
 
 
-def application_of(path: Path) -> dict[str, Any]:
-    applications: list[dict[str, Any]] = yaml.safe_load(path.read_text())["applications"]
+def application_of(text: str) -> dict[str, Any]:
+    applications: list[dict[str, Any]] = yaml.safe_load(text)["applications"]
     return applications[0]
 
 
 @files
-def test_serve_knows_every_key(path: Path) -> None:
-    assert unknown_keys(ServeDeploySchema, yaml.safe_load(path.read_text())) == []
+def test_serve_knows_every_key(text: str) -> None:
+    assert unknown_keys(ServeDeploySchema, yaml.safe_load(text)) == []
 
 
 def test_a_misspelt_key_would_be_found() -> None:
@@ -69,13 +83,13 @@ def test_a_misspelt_key_would_be_found() -> None:
 
 
 @files
-def test_serve_accepts_the_file(path: Path) -> None:
-    ServeDeploySchema.model_validate(yaml.safe_load(path.read_text()))
+def test_serve_accepts_the_file(text: str) -> None:
+    ServeDeploySchema.model_validate(yaml.safe_load(text))
 
 
 @files
-def test_the_builder_takes_the_args_and_binds_every_deployment_named(path: Path) -> None:
-    application = application_of(path)
+def test_the_builder_takes_the_args_and_binds_every_deployment_named(text: str) -> None:
+    application = application_of(text)
 
     built = build_app(ServiceSettings.model_validate(application["args"]))
 
@@ -83,25 +97,39 @@ def test_the_builder_takes_the_args_and_binds_every_deployment_named(path: Path)
 
 
 @files
-def test_user_config_is_what_the_deployment_can_change(path: Path) -> None:
-    for deployment in application_of(path)["deployments"]:
+def test_user_config_is_what_the_deployment_can_change(text: str) -> None:
+    for deployment in application_of(text)["deployments"]:
         TUNING[deployment["name"]].model_validate(deployment.get("user_config", {}))
 
 
 @files
-def test_an_embedder_may_be_asked_for_as_much_as_makes_it_scale(path: Path) -> None:
-    embedder = next(part for part in application_of(path)["deployments"] if part["name"] == "Embedder")
+def test_an_embedder_may_be_asked_for_as_much_as_makes_it_scale(text: str) -> None:
+    embedder = next(part for part in application_of(text)["deployments"] if part["name"] == "Embedder")
     autoscaling = embedder.get("autoscaling_config")
 
     assert autoscaling is None or autoscaling["target_ongoing_requests"] < embedder["max_ongoing_requests"]
 
 
 @files
-def test_no_secret_is_in_the_file(path: Path) -> None:
-    text = path.read_text().lower()
+def test_a_limit_per_node_leaves_a_rollout_room(text: str) -> None:
+    # old and new replicas count together: with a limit and a surge, the new ones wait for room that the old ones keep
+    for deployment in application_of(text)["deployments"]:
+        if "max_replicas_per_node" in deployment:
+            assert deployment["max_surge_percent"] == 0
+            assert deployment["num_replicas"] >= 2
 
-    assert "password" not in text
-    assert "postgresql://" not in text
+
+def test_on_several_nodes_everything_is_there_twice_and_nothing_runs_on_a_head_without_cpus() -> None:
+    for deployment in application_of((ROOT / "configs" / "serve" / "nodes.yaml").read_text())["deployments"]:
+        replicas = deployment.get("num_replicas") or deployment["autoscaling_config"]["min_replicas"]
+        assert replicas >= 2
+        assert deployment["ray_actor_options"]["num_cpus"] > 0
+
+
+@files
+def test_no_secret_is_in_the_file(text: str) -> None:
+    assert "password" not in text.lower()
+    assert "postgresql://" not in text.lower()
 
 
 def test_the_builder_is_annotated_with_the_real_class() -> None:
@@ -110,7 +138,7 @@ def test_the_builder_is_annotated_with_the_real_class() -> None:
 
 
 def test_the_gpu_file_asks_for_a_gpu_and_refuses_to_run_without() -> None:
-    application = application_of(ROOT / "configs" / "serve" / "gpu.yaml")
+    application = application_of((ROOT / "configs" / "serve" / "gpu.yaml").read_text())
     embedder = next(part for part in application["deployments"] if part["name"] == "Embedder")
 
     assert application["args"]["encoder"]["provider"] == "cuda"

@@ -69,6 +69,8 @@ def embedding(hue: float) -> npt.NDArray[np.float32]:
 class ColourEncoder:
     """Encoders of another `version` make embeddings of another contract."""
 
+    stages = None
+
     def __init__(self, version: str = "1") -> None:
         digest = hashlib.sha256(version.encode()).hexdigest()
         self.model = ModelDescription(

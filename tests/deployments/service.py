@@ -15,6 +15,7 @@ from configs.tuning import IngressTuning
 from deployments.api import create_api
 from deployments.auth import TokenVerifier
 from deployments.cursors import CursorCodec
+from deployments.metrics import Meters
 from deployments.ports import EmbedderPort, Services
 from store.gallery import Gallery
 from tests.deployments.described import Described
@@ -38,12 +39,14 @@ def application(
     tuning: IngressTuning | None = None,
     secrets: TokenSecrets = SECRETS,
     echoes_request_id: bool = True,
+    meters: Meters | None = None,
 ) -> FastAPI:
     return create_api(
         Services(embedder, gallery, Live(tuning or IngressTuning())),
         TokenVerifier(secrets, TokenSettings()),
         CursorCodec(secrets.cursor_seed()),
         settings or ApiSettings(),
+        meters=meters,
         echoes_request_id=echoes_request_id,
     )
 

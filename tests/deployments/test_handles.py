@@ -1,0 +1,51 @@
+"""A replica dies with the answer: reads are asked again, writes are not."""
+
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError
+
+from deployments.handles import remote_gallery
+from deployments.metrics import NoMeters
+from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, Unavailable
+
+
+class DyingOnce:
+    """A handle whose first replica dies while it works; the second one answers."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.execute = self
+
+    async def remote(self, operation: str, args: Any, kwargs: Any) -> str:
+        self.calls.append(operation)
+        if len(self.calls) == 1:
+            raise ActorDiedError
+        return "answered"
+
+
+async def test_a_read_is_asked_again_when_its_replica_dies() -> None:
+    handle: Any = DyingOnce()
+    gallery = remote_gallery(handle, NoMeters())
+
+    found = await gallery.get_collection("default", "staff")
+
+    assert str(found) == "answered"
+    assert handle.calls == ["get_collection", "get_collection"]
+
+
+async def test_a_write_is_not_asked_again_since_it_may_have_happened() -> None:
+    handle: Any = DyingOnce()
+    gallery = remote_gallery(handle, NoMeters())
+
+    with pytest.raises(Unavailable):
+        await gallery.delete_person("default", "staff", "ada")
+
+    assert handle.calls == ["delete_person"]
+
+
+def test_no_operation_that_changes_something_counts_as_a_read() -> None:
+    writing = ("create", "update", "delete", "enroll", "merge", "add", "move")
+
+    assert GALLERY_READS < GALLERY_OPERATIONS
+    assert {name for name in GALLERY_OPERATIONS if name.startswith(writing)} == GALLERY_OPERATIONS - GALLERY_READS
