@@ -1,0 +1,49 @@
+"""The service against its own OpenAPI document: schemathesis asks what the document allows, and what it does not."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.attack.target import Target
+from tests.cluster.node import BIN
+
+pytestmark = pytest.mark.cluster
+
+EXAMPLES = os.environ.get("FACESERVE_ATTACK_EXAMPLES")
+SEED = os.environ.get("FACESERVE_ATTACK_SEED", "11")
+# The default run asks a little of every operation, the command all that schemathesis can think of.
+PHASES = "fuzzing" if EXAMPLES is None else "coverage,fuzzing,stateful"
+# A photo with a face and a cursor of this list cannot be made up, so a refusal of what the schema allows is in order.
+NOT_CHECKED = "positive_data_acceptance"
+
+
+def test_nothing_that_schemathesis_sends_breaks_the_service_or_its_document(target: Target) -> None:
+    token = target.signer.token(tenant=target.tenant_called("schema"), exp=4102444800)
+
+    done = subprocess.run(
+        [
+            BIN / "schemathesis",
+            "run",
+            f"{target.url}/openapi.json",
+            f"--header=Authorization: Bearer {token}",
+            f"--phases={PHASES}",
+            f"--max-examples={EXAMPLES or 2}",
+            "--checks=all",
+            f"--exclude-checks={NOT_CHECKED}",
+            f"--seed={SEED}",
+            "--generation-database=none",
+            "--continue-on-failure",
+            "--no-shrink",
+            "--warnings=off",
+            "--request-timeout=60",
+            "--no-color",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=7200,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "Tested: 0" not in done.stdout
