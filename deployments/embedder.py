@@ -64,10 +64,11 @@ def assigned_cpus() -> int:
 EMBEDDER: Deployment = serve.deployment(
     name="Embedder",
     ray_actor_options={"num_cpus": 1},
-    # One image runs, the others wait here. With two instead of eight the router keeps asking full replicas: 16 clients
-    # then got 29 answers a second instead of 40, on two cores.
-    max_ongoing_requests=8,
-    max_queued_requests=32,
+    # One image runs, the others wait here: those that wait at the router make it ask full replicas again and again. On
+    # two cores 16 clients got 41 answers a second with 4 places at each of two replicas, 53 with 8. More than these
+    # places is no burst but overload, see deployments/admission.py.
+    max_ongoing_requests=16,
+    max_queued_requests=8,
     # how long the router waits before it asks a full replica again; with its default, up to 0.5 s, cores idle while
     # requests wait
     request_router_config={"initial_backoff_s": 0.005, "backoff_multiplier": 2, "max_backoff_s": 0.02},

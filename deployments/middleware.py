@@ -58,7 +58,7 @@ class Gatekeeper:
         scope.setdefault("state", {})["request_id"] = request_id
         responder = _Responder(send, request_id if self._echoes_request_id else None)
         try:
-            if self._refuses(scope):
+            if not self._admits(scope):
                 await responder.fail(Overloaded(), request_id, scope)
                 return
             self._admission.enter()
@@ -79,11 +79,9 @@ class Gatekeeper:
                 )
             )
 
-    def _refuses(self, scope: Scope) -> bool:
-        if _is_health(scope):
-            return False
+    def _admits(self, scope: Scope) -> bool:
         # images are posted
-        return self._admission.is_overloaded if scope["method"] == "POST" else self._admission.is_full
+        return _is_health(scope) or self._admission.admits(may_need_embedder=scope["method"] == "POST")
 
     async def _serve(self, scope: Scope, receive: Receive, responder: "_Responder", request_id: str) -> None:
         limit_s = self._limits.request_timeout_s

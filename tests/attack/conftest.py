@@ -12,7 +12,7 @@ from tests.endurance.running import running_service
 from tests.ports import free_port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service() -> Iterator[Cluster | None]:
     """The service that the tests started, None where they attack another."""
     if foreign_target() is not None:
@@ -22,7 +22,7 @@ def service() -> Iterator[Cluster | None]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def target(service: Cluster | None) -> Iterator[Target]:
     foreign = foreign_target()
     if foreign is None:
@@ -32,7 +32,7 @@ def target(service: Cluster | None) -> Iterator[Target]:
     foreign.clean_up()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gallery(target: Target) -> str:
     """A collection of this run's tenant with the person `eileen` in it."""
     with target.client() as client:

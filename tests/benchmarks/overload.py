@@ -182,7 +182,7 @@ def row(found: Phase) -> str:
 def conclude(seen: Overload, options: argparse.Namespace) -> int:
     """Print what was seen, write it where the options say, and return the exit code."""
     unloaded, loaded = seen.phases[0], seen.phases[-1]
-    growing = [growth.process for growth in seen.growths if not growth.is_flat]
+    growing = [growth.process for growth in seen.growths if not growth.is_memory_flat]
     faults = sum(sum(found.faults.values()) for found in seen.phases)
     table = "\n".join(
         [
@@ -195,7 +195,7 @@ def conclude(seen: Overload, options: argparse.Namespace) -> int:
             f"{loaded.p95_ms / unloaded.p95_ms:.1f} times the unloaded one",
             f"- back to normal {seen.recovered_s:.1f} s after the load ended; health meanwhile: p95 "
             f"{seen.health_p95_ms:.0f} ms, {sum(seen.health_faults.values())} failures",
-            f"- processes that grew: {', '.join(growing) or 'none'} of {len(seen.growths)}; "
+            f"- processes whose memory grew: {', '.join(growing) or 'none'} of {len(seen.growths)}; "
             + ", ".join(
                 f"{growth.process.split()[0].split(':')[-1]} {growth.first_mb:.0f} → {growth.last_mb:.0f} MB"
                 for growth in seen.growths

@@ -9,7 +9,7 @@ from tests.cluster.node import Cluster, production_config, running_cluster
 from tests.ports import free_port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     with temporary_postgres(port=free_port()) as postgres, running_cluster(postgres, production_config) as running:
         yield running

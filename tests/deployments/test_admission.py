@@ -8,7 +8,7 @@ import pytest
 
 from configs.settings import ApiSettings
 from configs.tuning import EmbedderTuning
-from deployments.admission import NARROW_S, Admission
+from deployments.admission import LONGEST_S, QUIET_S, Admission
 from deployments.inference import InferenceWorker
 from deployments.ports import Overloaded, Seen
 from encoders.types import Analysis, AnalyzeOptions, ModelDescription
@@ -96,13 +96,17 @@ def entered(requests: int, clock: Clock) -> Admission:
     return admission
 
 
+def admits(admission: Admission) -> bool:
+    return admission.admits(may_need_embedder=True)
+
+
 def test_long_waits_without_a_refusal_keep_nobody_out() -> None:
     admission = entered(40, Clock())
 
     for _ in range(1000):
         admission.learn_waits(20.0)
 
-    assert not admission.is_overloaded
+    assert admits(admission)
 
 
 def test_a_refusal_keeps_requests_out_until_those_under_way_are_few() -> None:
@@ -110,36 +114,59 @@ def test_a_refusal_keeps_requests_out_until_those_under_way_are_few() -> None:
     admission.learn_refusal()
 
     for _ in range(30):
-        assert admission.is_overloaded
+        assert not admits(admission)
         admission.leave()
 
     admission.leave()
-    assert not admission.is_overloaded
+    assert admits(admission)
 
 
-@pytest.mark.parametrize(("waits", "kept_out"), [(20.0, True), (0.5, False)])
-def test_the_room_after_a_refusal_follows_how_long_images_wait(waits: float, kept_out: bool) -> None:
+def test_requests_that_need_no_embedder_enter_until_all_places_are_taken() -> None:
     admission = entered(40, Clock())
     admission.learn_refusal()
-    for _ in range(33):
+
+    for _ in range(24):
+        assert admission.admits(may_need_embedder=False)
+        admission.enter()
+
+    assert not admission.admits(may_need_embedder=False)
+
+
+@pytest.mark.parametrize(("waits", "enters"), [(20.0, False), (0.5, True)])
+def test_the_room_after_a_refusal_follows_how_long_images_wait(waits: float, enters: bool) -> None:
+    admission = entered(40, Clock())
+    admission.learn_refusal()
+    for _ in range(31):
         admission.leave()
-    assert not admission.is_overloaded
 
     for _ in range(50):
         admission.learn_waits(waits)
+    admission.leave()
 
-    assert admission.is_overloaded == kept_out
+    assert admits(admission) == enters
 
 
-def test_a_refusal_is_forgotten() -> None:
+def test_the_room_is_whole_again_when_nobody_was_refused_for_a_while() -> None:
     clock = Clock()
     admission = entered(40, clock)
     admission.learn_refusal()
-    assert admission.is_overloaded
+    assert not admits(admission)
 
-    clock.now_s = NARROW_S
+    clock.now_s = QUIET_S
 
-    assert not admission.is_overloaded
+    assert admits(admission)
+
+
+def test_an_overload_that_lasts_is_tried_from_time_to_time() -> None:
+    clock = Clock()
+    admission = entered(40, clock)
+    admission.learn_refusal()
+
+    while clock.now_s < LONGEST_S:
+        assert not admits(admission)
+        clock.now_s += QUIET_S / 2
+
+    assert admits(admission)
 
 
 def test_one_request_may_always_enter() -> None:
@@ -149,7 +176,7 @@ def test_one_request_may_always_enter() -> None:
         admission.learn_waits(20.0)
     admission.leave()
 
-    assert not admission.is_overloaded
+    assert admits(admission)
 
 
 async def test_a_busy_embedder_is_healthy(clients: Clients, colours: InferenceWorker) -> None:

@@ -117,4 +117,4 @@ async def test_every_error_is_one_that_the_other_servers_clients_understand(
 
 def test_the_statuses_of_our_problems_are_theirs_or_standard() -> None:
     for kind in Problem.__subclasses__():
-        assert kind.status in (400, 409, 413, 415, 422, 503), kind
+        assert kind.status in (400, 408, 409, 413, 415, 422, 503), kind

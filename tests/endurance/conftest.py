@@ -14,7 +14,7 @@ REQUEST_TIMEOUT_S = 4.0
 MAX_IN_FLIGHT = 16
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service() -> Iterator[Cluster]:
     def change(config: dict[str, Any]) -> None:
         pinned(1)(config)

@@ -40,10 +40,13 @@ class Growth:
     threads: tuple[int, int]
 
     @property
+    def is_memory_flat(self) -> bool:
+        return self.grown_mb <= max(MEMORY_NOISE_MB, MEMORY_NOISE_SHARE * self.first_mb)
+
+    @property
     def is_flat(self) -> bool:
-        allowed_mb = max(MEMORY_NOISE_MB, MEMORY_NOISE_SHARE * self.first_mb)
         return (
-            self.grown_mb <= allowed_mb
+            self.is_memory_flat
             and self.files[1] - self.files[0] <= HANDLE_NOISE
             and self.threads[1] - self.threads[0] <= HANDLE_NOISE
         )

@@ -229,7 +229,7 @@ def test_failures_within_the_allowed_ratio_end_with_0(runs: dict[str, Future[Pla
     played = runs["forgiven"].result()
 
     assert played.exit_code == 0, played.output
-    assert played.failures == played.requests
+    assert played.failures["search"] > 0
 
 
 def test_answers_over_the_allowed_time_end_with_1(runs: dict[str, Future[Played]]) -> None:

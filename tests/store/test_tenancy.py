@@ -55,6 +55,7 @@ async def test_every_operation_on_a_collection_is_asked_for_another_tenant() -> 
         "settings",
         "reconfigure",
         "statistics",
+        "pool_usage",
         "replay",
         "create_collection",
         "list_collections",
