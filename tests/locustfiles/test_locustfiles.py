@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -165,7 +164,7 @@ def play(scenario: Scenario, photos: Path) -> Played:
                 deadline = time.monotonic() + DEADLINE_S
                 while not scenario.until(service) and process.poll() is None and time.monotonic() < deadline:
                     time.sleep(POLL_S)
-                process.send_signal(signal.SIGINT)
+                process.terminate()
             output, _ = process.communicate(timeout=DEADLINE_S)
         finally:
             if process.poll() is None:
