@@ -71,7 +71,12 @@ EMBEDDER: Deployment = serve.deployment(
     max_queued_requests=8,
     # how long the router waits before it asks a full replica again; with its default, up to 0.5 s, cores idle while
     # requests wait
-    request_router_config={"initial_backoff_s": 0.005, "backoff_multiplier": 2, "max_backoff_s": 0.02},
+    request_router_config={
+        "request_router_class": "deployments.routing:LeastBusyRouter",
+        "initial_backoff_s": 0.005,
+        "backoff_multiplier": 2,
+        "max_backoff_s": 0.02,
+    },
     health_check_period_s=5,  # given up after three: within 35 s when it no longer answers
     health_check_timeout_s=10,
     graceful_shutdown_timeout_s=20,
