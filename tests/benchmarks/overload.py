@@ -170,7 +170,7 @@ async def recover(http: Connections, asked: Call, stop: float, normal_s: float) 
 
 def row(found: Phase) -> str:
     """Return a phase as a row of the table."""
-    refusal = f"{found.refusal_p50_ms:.0f} / {found.refusal_p95_ms:.0f}" if found.refused else "–"
+    refusal = f"{found.refusal_p50_ms:.0f} / {found.refusal_p95_ms:.0f}" if found.refused else "-"
     return (
         f"| {found.name} | {found.offered / found.seconds:.1f} | {found.answered / found.seconds:.1f} "
         f"| {found.p50_ms:.0f} / {found.p95_ms:.0f} | {100 * found.refused / max(1, found.offered):.0f} % "
