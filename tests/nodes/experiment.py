@@ -43,7 +43,7 @@ class NodeDeath:
 def photo() -> bytes:
     """Return a small PNG with one face."""
     buffer = io.BytesIO()
-    Image.fromarray(skimage.data.astronaut()).crop((150, 0, 310, 160)).save(buffer, "PNG")
+    Image.fromarray(skimage.data.astronaut()).crop((100, 0, 350, 250)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
