@@ -42,7 +42,7 @@ class SearchTuning(Frozen):
         default=20_000, ge=0, description="Collections with fewer faces are scanned exactly and get no HNSW index."
     )
     rerank: int = Field(
-        default=100, ge=1, le=1000, description="Candidates of the HNSW index that are ranked again at full precision."
+        default=40, ge=1, le=1000, description="Candidates of the HNSW index that are ranked again at full precision."
     )
     recall_samples: float = Field(
         default=0.0, ge=0, le=1, description="Share of indexed searches that run exactly as well, to measure recall."

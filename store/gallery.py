@@ -55,7 +55,7 @@ class Gallery:
         statement_timeout_s: float = 5.0,
         ef_search: int = 200,
         exact_below: int = 20_000,
-        rerank: int = 100,
+        rerank: int = 40,
         wait_s: float = 30.0,
     ) -> Self:
         """Connect to a migrated database, trying for `wait_s` while it is not reachable.

@@ -87,7 +87,7 @@ class SearchSettings:
     """
 
     exact_below: int = 20_000
-    rerank: int = 100
+    rerank: int = 40
 
     def __post_init__(self) -> None:
         if self.exact_below < 1 or not 1 <= self.rerank <= MAX_EF_SEARCH:

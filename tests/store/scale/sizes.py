@@ -26,7 +26,7 @@ async def measure_size(
     truth = known_truth(truth_path, population, faces, asked)
     rows: list[dict[str, Any]] = []
     for ef_search in ef_searches:
-        async with opened(url, exact_below=faces, ef_search=ef_search, rerank=min(ef_search, 100)) as gallery:
+        async with opened(url, exact_below=faces, ef_search=ef_search, rerank=min(ef_search, 40)) as gallery:
             found = await recall(gallery, LARGE, asked, truth)  # first, and the index is in memory
             rows.append(
                 {"faces": faces, "tier": "indexed", "ef_search": ef_search}
