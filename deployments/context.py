@@ -52,13 +52,14 @@ class ApiContext:
             self.meters.record(BEST_SIMILARITY, similarity, operation)
 
 
-def context_of(request: Request) -> ApiContext:
+# Dependencies are coroutines: FastAPI would run a plain function in a thread, 0.4 ms each.
+async def context_of(request: Request) -> ApiContext:
     """Return the context that `create_api` left on the application."""
     context: ApiContext = request.app.state.context
     return context
 
 
-def principal_of_request(request: Request) -> Principal:
+async def principal_of_request(request: Request) -> Principal:
     """Return who is asking, as the router's dependency found out before the route was called."""
     principal: Principal = request.state.principal
     return principal

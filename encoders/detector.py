@@ -1,7 +1,7 @@
 """Finds faces with SCRFD, at inputs cut to the picture's shape."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,7 +14,12 @@ SCALING = Scaling(127.5, 128.0)
 
 STRIDE_PX = 32  # SCRFD's feature maps need inputs that are multiples of this
 PADDING_PX = 64  # black that stays beside the picture, see _fit
+USUAL_RATIOS = (16 / 9, 3 / 2, 4 / 3)  # of photos' sides
 SMALLEST_FACE_PX = 16  # SCRFD's smallest anchor: a picture that is narrower at the detector's input has no face
+
+# Inputs of any sides that are multiples of 32; in the shapes of usual photos, for runtimes on which a new shape costs
+# something; or never cut, for those on which it costs much.
+Shapes = Literal["any", "usual", "whole"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,11 +76,10 @@ class View:
 class ScrfdDetector:
     """An SCRFD model, ready to look at pictures of any shape."""
 
-    def __init__(self, network: Network, grain_px: int | None) -> None:
-        """`grain_px`: inputs have sides of multiples of this, from 32 on; None where padding is never cut off."""
+    def __init__(self, network: Network, shapes: Shapes) -> None:
         self._network = network
         self._static_size = network.input_size
-        self._grain_px = grain_px if self._static_size is None else None
+        self._shapes: Shapes = shapes if self._static_size is None else "whole"
 
     def detect(
         self,
@@ -96,7 +100,7 @@ class ScrfdDetector:
     @property
     def takes_windows(self) -> bool:
         """Whether to `look` at views of any shape. Where a new shape costs something, that is more than it saves."""
-        return self._grain_px == STRIDE_PX
+        return self._shapes == "any"
 
     def view(self, pixels: npt.NDArray[np.uint8], input_size: InputSize) -> View | None:
         """Return what `detect` would show the network of BGR `pixels`, to the pixel; None if it would show nothing."""
@@ -133,16 +137,27 @@ class ScrfdDetector:
         fitted_width, fitted_height = width * scale, height * scale
         if min(fitted_width, fitted_height) < SMALLEST_FACE_PX:
             return None
-        if self._grain_px is None:
+        if self._shapes == "whole":
             return size
-        return (
-            min(size[0], _round_up(fitted_width + PADDING_PX, self._grain_px)),
-            min(size[1], _round_up(fitted_height + PADDING_PX, self._grain_px)),
+        needed = (
+            min(size[0], _round_up(fitted_width + PADDING_PX)),
+            min(size[1], _round_up(fitted_height + PADDING_PX)),
         )
+        return needed if self._shapes == "any" else _usual(needed, size)
 
 
-def _round_up(length_px: float, grain_px: int = STRIDE_PX) -> int:
-    return -(-int(length_px) // grain_px) * grain_px
+def _usual(needed: InputSize, size: InputSize) -> InputSize:
+    """Return the smallest input for a usual photo that holds one of `needed`, else `size`."""
+    return _usual_side(needed[0], size[0]), _usual_side(needed[1], size[1])
+
+
+def _usual_side(needed_px: int, longest_px: int) -> int:
+    sides = (_round_up(longest_px / ratio + PADDING_PX) for ratio in USUAL_RATIOS)
+    return next((side for side in sides if needed_px <= side < longest_px), longest_px)
+
+
+def _round_up(length_px: float) -> int:
+    return -(-int(length_px) // STRIDE_PX) * STRIDE_PX
 
 
 def _largest_first(candidates: list[Detections], nms_threshold: float) -> Detections:

@@ -62,7 +62,7 @@ class InsightFacePackEncoder:
         self._looks_at_once = threads if traits.looks_in_parallel else 1
         self._detector = ScrfdDetector(
             open_network(pack.detector, pack.name, SCALING, provider, threads, (1,), engine_cache, open_session),
-            traits.grain_px,
+            traits.shapes,
         )
         self._recogniser = ArcFaceRecogniser(
             open_network(

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from encoders.detector import STRIDE_PX
+from encoders.detector import Shapes
 from encoders.errors import ProviderUnavailable
 from encoders.networks import Network, OnnxNetwork, Scaling
 from encoders.openvino_network import OpenVinoNetwork, computes_bfloat16
@@ -19,13 +19,13 @@ SessionOpener = Callable[[Path, str, str, int, Path | None], Any]  # as open_ses
 class Traits:
     """How a provider likes its work.
 
-    `grain_px`: detector inputs may have any sides that are multiples of it; None when they all have to be alike.
+    `shapes`: which shapes the detector's inputs may have.
     `batch_sizes`: how many faces the recogniser takes at once, smallest first. `batches_pay`: whether a face costs
     less in a batch, so that it may wait for others. `looks_in_parallel`: whether several pictures may be looked at at
     once, each with a thread of the CPU that decodes it.
     """
 
-    grain_px: int | None
+    shapes: Shapes
     batch_sizes: tuple[int, ...]
     batches_pay: bool
     looks_in_parallel: bool
@@ -34,13 +34,13 @@ class Traits:
 TRAITS: Mapping[str, Traits] = MappingProxyType(
     {
         # nothing gained per face; 8 bound the memory
-        "cpu": Traits(STRIDE_PX, tuple(range(1, 9)), batches_pay=False, looks_in_parallel=False),
+        "cpu": Traits("any", tuple(range(1, 9)), batches_pay=False, looks_in_parallel=False),
         # ResNet-50 in int8 takes 12.4 ms for a face alone and 9.0 in a batch of 4, 8.2 of 8; in bfloat16 16.0, 10.6 and
-        # 9.9. Each batch size holds the weights once more, each input size some 20 MB.
-        "openvino": Traits(2 * STRIDE_PX, (1, 4), batches_pay=True, looks_in_parallel=False),
+        # 9.9. Each batch size holds the weights once more, each input shape 35 to 70 MB.
+        "openvino": Traits("usual", (1, 4), batches_pay=True, looks_in_parallel=False),
         # A GPU tunes its kernels anew for every shape, and its memory grows with each.
-        "cuda": Traits(None, (1, 2, 4, 8, 16, 32), batches_pay=True, looks_in_parallel=True),
-        "tensorrt": Traits(None, (1, 2, 4, 8, 16, 32), batches_pay=True, looks_in_parallel=True),
+        "cuda": Traits("whole", (1, 2, 4, 8, 16, 32), batches_pay=True, looks_in_parallel=True),
+        "tensorrt": Traits("whole", (1, 2, 4, 8, 16, 32), batches_pay=True, looks_in_parallel=True),
     }
 )
 

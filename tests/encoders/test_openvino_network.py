@@ -7,7 +7,7 @@ import pytest
 
 from encoders.errors import PackCorrupt
 from encoders.networks import OnnxNetwork, Scaling
-from encoders.openvino_network import OpenVinoNetwork
+from encoders.openvino_network import KEPT_SIZES, OpenVinoNetwork
 from encoders.sessions import open_session
 
 SCALING = Scaling(127.5, 128.0)
@@ -37,6 +37,17 @@ def test_a_recogniser_answers_as_on_onnx_runtime_in_every_batch(drawn_models_dir
 
     cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.999
+
+
+def test_a_detector_that_forgot_a_size_still_answers_at_it(drawn_models_dir: Path) -> None:
+    network = OpenVinoNetwork(drawn_models_dir / "drawn" / "det.onnx", "drawn", SCALING, 1, (1,))
+    before = network.run(pictures(1, 64, 96))
+
+    for step in range(KEPT_SIZES):
+        network.run(pictures(1, 96, 96 + 32 * step))
+
+    for first, again in zip(before, network.run(pictures(1, 64, 96)), strict=True):
+        np.testing.assert_array_equal(first, again)
 
 
 def test_a_network_knows_what_its_model_takes(drawn_models_dir: Path) -> None:
