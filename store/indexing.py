@@ -19,7 +19,7 @@ from store.idempotency import purge_keys
 from store.rows import index_name
 
 KEEPER_LOCK = 7_236_410_002  # advisory lock key, ours alone
-# Among 100,000 faces m 24 finds as many persons in as many milliseconds as m 16, and takes three times as long to build.
+# Among 100,000 faces m 24 finds as many persons in as many milliseconds as m 16, and takes three times as long to make.
 M, EF_CONSTRUCTION = 16, 128
 MAX_DOUBLINGS = 5  # of the pause between steps, while they fail
 BUILD_BYTES = 2500  # per face: 1.8 KB of graph and some air
