@@ -79,6 +79,8 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     # Idle threads that spin take the cores from the other session and from the neighbours.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Plans of memory for each shape of input save no time here and hold 36 MB of SCRFD-10GF and ResNet-50, 17 in int8.
+    options.enable_mem_pattern = False
     options.log_severity_level = LOG_ERRORS_ONLY
     return options
 
