@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from tests.attack.target import Target
 from tests.cluster.node import BIN
 
 pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parents[2]
 
 EXAMPLES = os.environ.get("FACESERVE_ATTACK_EXAMPLES")
 SEED = os.environ.get("FACESERVE_ATTACK_SEED", "11")
@@ -41,6 +44,7 @@ def test_nothing_that_schemathesis_sends_breaks_the_service_or_its_document(targ
         ],
         capture_output=True,
         text=True,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.attack.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
         timeout=7200,
         check=False,
     )
