@@ -34,7 +34,7 @@ class EncoderSettings(Frozen):
         default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
     )
     detector_input: tuple[int, int] = Field(
-        default=(640, 640), description="Width and height that the detector sees; multiples of 32."
+        default=(640, 640), description="Width and height that the detector sees; new collections keep it."
     )
     image: ImageSettings = ImageSettings()
 

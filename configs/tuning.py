@@ -29,8 +29,12 @@ class IngressTuning(Frozen):
 class EmbedderTuning(Frozen):
     """How faces are found when a collection does not say."""
 
-    detection_threshold: float = Field(default=0.5, ge=0, le=1, description="Lowest detection score of a face.")
-    nms_threshold: float = Field(default=0.4, ge=0, le=1, description="Overlap from which two boxes are one face.")
+    detection_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="Lowest detection score of a face, for requests without a collection."
+    )
+    nms_threshold: float = Field(
+        default=0.4, ge=0, le=1, description="Overlap from which two boxes are one face, likewise."
+    )
     max_faces: int = Field(default=100, ge=1, le=1000, description="Most faces reported of one image.")
 
 
@@ -39,7 +43,7 @@ class SearchTuning(Frozen):
 
     ef_search: int = Field(default=200, ge=1, le=1000, description="HNSW's `ef_search`: more finds more, slower.")
     exact_below: int = Field(
-        default=20_000, ge=0, description="Collections with fewer faces are scanned exactly and get no HNSW index."
+        default=20_000, ge=1, description="Collections with fewer faces are scanned exactly and get no HNSW index."
     )
     rerank: int = Field(
         default=40, ge=1, le=1000, description="Candidates of the HNSW index that are ranked again at full precision."

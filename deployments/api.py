@@ -35,9 +35,14 @@ def create_api(
     settings: ApiSettings,
     *,
     meters: Meters | None = None,
+    detector_input: tuple[int, int] = (640, 640),
     echoes_request_id: bool = True,
 ) -> FastAPI:
-    """Return the ASGI application. `echoes_request_id`: False where the server in front puts `x-request-id` itself."""
+    """Return the ASGI application.
+
+    `detector_input`: width and height that the detector sees of photos of new collections, unless they say otherwise.
+    `echoes_request_id`: False where the server in front puts `x-request-id` itself.
+    """
     meters = meters or NoMeters()
     outcomes = Outcomes(meters, logs=settings.access_log)
     admission = Admission(settings.max_in_flight)
@@ -53,7 +58,14 @@ def create_api(
         redirect_slashes=False,  # a redirect goes to whatever host the request claims, and answers before the token
     )
     app.state.context = ApiContext(
-        services, settings, cursors, RecentCollections(services.gallery), meters, outcomes, HealthCheck(services)
+        services,
+        settings,
+        detector_input,
+        cursors,
+        RecentCollections(services.gallery),
+        meters,
+        outcomes,
+        HealthCheck(services),
     )
     app.state.verifier = verifier
     install_handlers(app)

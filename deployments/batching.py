@@ -1,4 +1,4 @@
-"""Embeds the faces of whichever images wait, together: nobody waits for a batch to fill."""
+"""Embeds the faces of whichever images wait, together, as soon as the thread is free: no batch is waited for."""
 
 import asyncio
 import time
@@ -62,9 +62,17 @@ class FaceBatcher:
         return await image.answer
 
     def _run(self) -> None:
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._executor, self._embed_waiting)
+        except RuntimeError:  # the executor is shut down
+            self._cancel()
+            return
         self._runs = True
-        running = asyncio.get_running_loop().run_in_executor(self._executor, self._embed_waiting)
         running.add_done_callback(self._tell)
+
+    def _cancel(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().answer.cancel()
 
     def _embed_waiting(self) -> list[tuple[_Image, Embedded | Exception]]:
         batch = self._next_batch()
@@ -106,8 +114,7 @@ class FaceBatcher:
     def _tell(self, running: asyncio.Future[list[tuple[_Image, Embedded | Exception]]]) -> None:
         self._runs = False
         if running.cancelled():  # the executor is shut down
-            for image in self._waiting:
-                image.answer.cancel()
+            self._cancel()
             return
         answers = running.result()
         if answers:

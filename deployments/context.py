@@ -28,6 +28,7 @@ class ApiContext:
 
     services: Services
     settings: ApiSettings
+    detector_input: tuple[int, int]
     cursors: CursorCodec
     recent: RecentCollections
     meters: Meters

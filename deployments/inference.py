@@ -52,14 +52,15 @@ class InferenceWorker:
         accepted_at = time.perf_counter()
         self._count(1)
         try:
-            analysis, begun_at = await self._analyze(image, tuned)
+            analysis = await self._analyze(image, tuned)
         finally:
             self._count(-1)
         self._answered_at = time.monotonic()
-        times = {"waited_s": begun_at - accepted_at, "took_s": time.perf_counter() - begun_at}
+        took_s = (analysis.decode_ms + analysis.detect_ms + analysis.embed_ms) / 1e3
+        times = {"waited_s": max(0.0, time.perf_counter() - accepted_at - took_s), "took_s": took_s}
         record_image(self._meters, analysis, **times)
         trace_image(analysis, **times)
-        return Seen(analysis, self._encoder.model, waits=times["waited_s"] / times["took_s"])
+        return Seen(analysis, self._encoder.model, waits=times["waited_s"] / max(took_s, 1e-3))
 
     async def describe(self) -> ModelDescription:
         """Return the models that run."""
@@ -72,21 +73,19 @@ class InferenceWorker:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.check)
         self._answered_at = time.monotonic()
 
-    async def _analyze(self, image: bytes, options: AnalyzeOptions) -> tuple[Analysis, float]:
-        """Return the faces of `image` and when they were begun with, by the performance counter."""
+    async def _analyze(self, image: bytes, options: AnalyzeOptions) -> Analysis:
         if self._stages is None or self._batcher is None:
-            analysis, begun_at = await self._look(self._encoder.analyze, image, options)
+            analysis = await self._look(self._encoder.analyze, image, options)
             record_batch(self._meters, sum(face.embedding is not None for face in analysis.faces))
-            return analysis, begun_at
-        sighting, begun_at = await self._look(self._stages.find, image, options)
+            return analysis
+        sighting = await self._look(self._stages.find, image, options)
         embedded = await self._batcher.embed(sighting.crops)
-        return sighting.embedded(embedded.embeddings, embedded.took_s * 1e3), begun_at
+        return sighting.embedded(embedded.embeddings, embedded.took_s * 1e3)
 
     async def _look(
         self, look: Callable[[bytes, AnalyzeOptions], Found], image: bytes, options: AnalyzeOptions
-    ) -> tuple[Found, float]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._lookers, _begun, look, image, options)
+    ) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._lookers, look, image, options)
 
     def _count(self, change: int) -> None:
         self._accepted += change
@@ -96,13 +95,6 @@ class InferenceWorker:
         """Let the images in progress finish, and drop those that wait."""
         self._lookers.shutdown(wait=True, cancel_futures=True)
         self._thread.shutdown(wait=True, cancel_futures=True)
-
-
-def _begun(
-    look: Callable[[bytes, AnalyzeOptions], Found], image: bytes, options: AnalyzeOptions
-) -> tuple[Found, float]:
-    begun_at = time.perf_counter()
-    return look(image, options), begun_at
 
 
 def with_defaults(options: AnalyzeOptions, tuning: EmbedderTuning) -> AnalyzeOptions:

@@ -51,6 +51,7 @@ class Ingress:
             CursorCodec(self._secrets.cursor_seed()),
             self._settings.api,
             meters=self._meters,
+            detector_input=self._settings.encoder.detector_input,
             echoes_request_id=False,  # Serve's own server does
         )
 

@@ -5,7 +5,7 @@ Names follow InsightFace Server 0.2, so that its Python client works against thi
 
 import json
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
@@ -83,8 +83,20 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+def _without_null(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Describe fields that may be left out, but not be null, without null."""
+    for name, field in schema["properties"].items():
+        if name not in model.NULLABLE:  # type: ignore[attr-defined]
+            (kind,) = [each for each in field.pop("anyOf") if each != {"type": "null"}]
+            field.pop("default")
+            field.update(kind)
+
+
 class _Patch(_Request):
-    """A change of some fields. A field that is left out stays; null is refused unless the field may be null."""
+    """A change of some fields. A field that is left out stays; null is refused but for those in NULLABLE."""
+
+    model_config = ConfigDict(json_schema_extra=_without_null)
+    NULLABLE: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -92,8 +104,9 @@ class _Patch(_Request):
             raise ValueError("expected at least one field to change")
         return self
 
-    def _refuse_null(self, *nullable: str) -> Self:
-        for name in self.model_fields_set.difference(nullable):
+    @model_validator(mode="after")
+    def _no_null(self) -> Self:
+        for name in self.model_fields_set.difference(self.NULLABLE):
             if getattr(self, name) is None:
                 raise ValueError(f"{name} cannot be null")
         return self
@@ -149,21 +162,15 @@ class CollectionPatch(_Patch):
     detection: CollectionDetection | None = None
     search: CollectionSearchPatch | None = None
 
-    @model_validator(mode="after")
-    def _no_null(self) -> Self:
-        return self._refuse_null()
-
 
 class PersonPatch(_Patch):
     """Changes of a person."""
 
+    NULLABLE = ("name", "external_id")
+
     name: Text | None = Field(default=None, max_length=200)
     external_id: Text | None = Field(default=None, max_length=200)
     metadata: Metadata | None = None
-
-    @model_validator(mode="after")
-    def _no_null(self) -> Self:
-        return self._refuse_null("name", "external_id")
 
 
 class PersonMerge(_Request):

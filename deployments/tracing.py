@@ -32,7 +32,7 @@ def span(name: str) -> Iterator[Span]:
 
 
 def trace_image(analysis: Analysis, *, waited_s: float, took_s: float) -> None:
-    """Add the stages of an image, which has just been analysed in a thread, to the current span."""
+    """Add the stages of an image, which has just been analysed in threads, to the current span: all waiting first."""
     if not trace.get_current_span().is_recording():
         return
     tracer = trace.get_tracer("faceserve")

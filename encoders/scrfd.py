@@ -28,7 +28,7 @@ def read_candidates(outputs: Sequence[Array], width: int, threshold: float) -> t
     for index, stride in enumerate(strides):
         of_cells = outputs[index].reshape(-1)
         chosen = np.flatnonzero(of_cells >= threshold)
-        rows, columns = np.divmod(chosen // anchors, width // stride)
+        rows, columns = np.divmod(chosen // anchors, -(-width // stride))  # a map takes in the edge
         centres = np.stack((columns, rows), axis=1).astype(np.float32) * stride  # (n, 2)
         sides = outputs[index + len(strides)].reshape(-1, 4)[chosen] * stride
         points = outputs[index + 2 * len(strides)].reshape(-1, 5, 2)[chosen] * stride

@@ -11,7 +11,7 @@ SHARE_OF_MACHINE = 4  # one part of; the models and the page cache need theirs
 def shared_buffers(stored_bytes: int, machine_bytes: int) -> int:
     """Return the bytes of `shared_buffers`: room for all that is stored and a quarter more, within the machine's share.
 
-    A million faces take 4.5 GB. With too few buffers each page of an index is copied from the page cache again at
+    A million faces take 4.1 GB. With too few buffers each page of an index is copied from the page cache again at
     every search.
     """
     return max(LEAST_BYTES, min(stored_bytes * 5 // 4, machine_bytes // SHARE_OF_MACHINE))

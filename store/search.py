@@ -83,7 +83,7 @@ class SearchSettings:
     """Where the tiers meet, and how many candidates are fetched.
 
     `exact_below`: faces from which a collection gets an index, which it keeps down to half of that.
-    `rerank`: candidates at least that are fetched per probe and ordered by exact distance.
+    `rerank`: candidates at least that are fetched per probe and ordered by exact distance, `ef_search` at most.
     """
 
     exact_below: int = 20_000
@@ -191,7 +191,7 @@ def statement(collection_pk: int, contract_pk: int, *, is_exact: bool) -> str:
 def _depths(collection: Row, settings: SearchSettings, ef_search: int, limit: int, exactly: bool) -> Iterator[_Depth]:
     count = max(settings.rerank, limit * FACES_PER_PERSON)
     if not exactly and collection["index_state"] == "ready" and collection["face_count"] >= settings.kept_from:
-        if max(settings.rerank, limit) <= ef_search:
+        if limit <= ef_search:
             yield _Depth(min(count, ef_search), ef_search)
         yield _Depth(MAX_EF_SEARCH, MAX_EF_SEARCH)
         count = MAX_EF_SEARCH * DEEPER

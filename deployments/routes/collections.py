@@ -17,9 +17,6 @@ from deployments.uploads import read_json
 from store.types import DetectionProfile, NewCollection
 
 SEARCH_PROFILE = "fp32_v1"  # every answer is ranked by the full-precision cosine, whatever index found the candidates
-DEFAULT_DETECTION = DetectionProfile(
-    input_sizes=((640, 640),), threshold=0.5, nms_threshold=0.4, single_face_selection="largest"
-)
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], responses=error_responses())
 
@@ -50,7 +47,7 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
         description=body.description,
         threshold=threshold,
         contract=contract_of(model),
-        detection=_detection(body.detection),
+        detection=_detection(body.detection, context.detector_input),
         search_profile=SEARCH_PROFILE,
         capacity_rows=body.search.capacity_rows or settings.default_capacity,
         max_faces_per_person=body.search.max_faces_per_person or settings.default_max_faces_per_person,
@@ -129,12 +126,13 @@ async def delete_collection(
     return Response(status_code=204)
 
 
-def _detection(wanted: CollectionDetection) -> DetectionProfile:
+def _detection(wanted: CollectionDetection, default_input: tuple[int, int]) -> DetectionProfile:
+    default = DetectionProfile((default_input,), threshold=0.5, nms_threshold=0.4, single_face_selection="largest")
     sizes = wanted.input_sizes
     changes: dict[str, Any] = wanted.model_dump(exclude_none=True, exclude={"input_sizes"})
     if sizes is not None:
         changes["input_sizes"] = tuple((width, height) for width, height in sizes)
-    return replace(DEFAULT_DETECTION, **changes)
+    return replace(default, **changes)
 
 
 def _check_capacity(context: ApiContext, wanted: int | None) -> None:

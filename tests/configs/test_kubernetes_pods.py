@@ -22,6 +22,7 @@ def test_head_and_workers_have_the_same_environment_with_the_fast_path(name: str
 
     assert found == environment(pods()["head"])
     assert found | FAST_PATH == found
+    assert found["RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S"] == "60"
     assert found["ORT_DISABLE_TELEMETRY"] == "1"
 
 

@@ -6,7 +6,8 @@ import pytest
 from configs.settings import ApiSettings
 from configs.tuning import IngressTuning
 from tests.deployments.colours import THRESHOLD, drawing
-from tests.deployments.service import Clients, code_of, create_collection, enroll, message_of
+from tests.deployments.service import Clients, application, client, code_of, create_collection, enroll, message_of
+from tests.deployments.tokens import token
 
 
 async def test_a_new_collection_has_the_defaults_of_model_and_deployment(clients: Clients) -> None:
@@ -214,3 +215,25 @@ async def test_the_refusal_says_where_what_was_expected_and_what_was_found(clien
         "The request is malformed: threshold: Input should be less than or equal to 1; found 7; "
         "detection.input_sizes: expected multiples of 32 from 64 to 1280, found 641."
     )
+
+
+async def test_a_new_collection_keeps_the_deployments_detector_input(clients: Clients) -> None:
+    app = application(clients.embedder, clients.gallery, detector_input=(320, 256))
+
+    async with client(app, token(tenant=clients.tenant)) as api:
+        collection = await create_collection(api, "staff")
+
+    assert collection["detection"]["input_sizes"] == [[320, 256]]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "may_be_null"), [("", "metadata", False), ("/persons/{person_id}", "name", True)]
+)
+async def test_the_document_says_which_changes_may_be_null(
+    clients: Clients, path: str, field: str, may_be_null: bool
+) -> None:
+    document = (await clients().get("/openapi.json")).json()
+    operation = document["paths"]["/v1/collections/{collection_id}" + path]["patch"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+
+    assert ({"type": "null"} in schema["properties"][field].get("anyOf", ())) is may_be_null

@@ -9,7 +9,7 @@ import pytest
 from insightface.model_zoo.scrfd import SCRFD
 
 from encoders.networks import OnnxNetwork, Scaling
-from encoders.scrfd import read_candidates, without_overlaps
+from encoders.scrfd import STRIDES, read_candidates, without_overlaps
 from encoders.sessions import open_session
 
 WIDTH, HEIGHT = 256, 128
@@ -94,3 +94,15 @@ def test_a_network_knows_what_its_session_takes(drawn_models_dir: Path) -> None:
 
     assert (detector.input_size, detector.takes_batches) == (None, False)
     assert (recogniser.input_size, recogniser.takes_batches) == ((112, 112), True)
+
+
+def test_a_coarse_map_takes_in_the_edge_of_the_input() -> None:
+    strides, width, height = STRIDES[15], 544, 416
+    cells = [-(-width // stride) * -(-height // stride) for stride in strides]
+    outputs = [np.zeros((count, size), np.float32) for size in (1, 4, 10) for count in cells]
+    columns = -(-width // 128)
+    outputs[4][2 * columns + 3] = 0.9  # third row, fourth column
+
+    boxes, _, _ = read_candidates(outputs, width, 0.5)
+
+    np.testing.assert_array_equal(boxes, [[3 * 128, 2 * 128, 3 * 128, 2 * 128]])

@@ -97,9 +97,12 @@ def told(attempts: Sequence[Attempt]) -> dict[str, int]:
 
 
 def longest_gap_s(attempts: Sequence[Attempt]) -> float:
-    """Return the longest time in which no attempt succeeded, in seconds."""
-    ends = sorted(attempt.ended for attempt in attempts if attempt.answer is Answer.DONE)
-    return max((later - sooner for sooner, later in itertools.pairwise(ends)), default=0.0)
+    """Return the longest time in which no attempt succeeded, in seconds, the beginning and the end included."""
+    if not attempts:
+        return 0.0
+    begun, ended = min(attempt.began for attempt in attempts), max(attempt.ended for attempt in attempts)
+    times = sorted(attempt.ended for attempt in attempts if attempt.answer is Answer.DONE)
+    return max(later - sooner for sooner, later in itertools.pairwise([begun, *times, ended]))
 
 
 def recovery_s(attempts: Sequence[Attempt], since: float) -> float:

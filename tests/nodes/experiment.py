@@ -97,10 +97,10 @@ def is_spread(placement: dict[str, list[str]], before: dict[str, list[str]]) -> 
 
 
 def longest_silence(record: Record, since: float) -> float:
-    """Return the longest time between two right answers, from the last one before `since` on."""
-    times = sorted(answer.at for answer in record.answers if answer.is_ok)
-    gaps = [later - max(earlier, since) for earlier, later in itertools.pairwise(times) if later > since]
-    return max(gaps, default=float("inf"))
+    """Return the longest time without a right answer, from `since` to the last answer."""
+    times = sorted(answer.at for answer in record.answers if answer.is_ok and answer.at > since)
+    ended = max((answer.at for answer in record.answers), default=since)
+    return max(later - sooner for sooner, later in itertools.pairwise([since, *times, max(ended, since)]))
 
 
 def seconds_until(condition: Callable[[], bool], since: float) -> float:
