@@ -17,6 +17,7 @@ from tests.store.scale.truth import Numbers
 from tests.store.scale.vectors import Embeddings
 
 WARM_UP = 20
+CONNECTIONS = 4  # as many as a gallery opens
 LIMIT = 10
 
 
@@ -60,8 +61,12 @@ async def recall(gallery: Gallery, id: str, probes: Embeddings, truth: Numbers) 
 
 async def times(url: str, gallery: Gallery, id: str, probes: Embeddings, clients: int = 1) -> Times:
     """Search with each of `probes` once, from clients that each wait for their answer."""
-    await asyncio.gather(*(search(gallery, id, probe) for probe in probes[:WARM_UP]))  # every connection has its plans
-    return await timed(url, lambda number: search(gallery, id, probes[number]), range(len(probes)), clients)
+
+    async def operation(number: int) -> object:
+        return await search(gallery, id, probes[number])
+
+    await timed(url, operation, range(min(WARM_UP, len(probes))), CONNECTIONS)  # every connection has its plans
+    return await timed(url, operation, range(len(probes)), clients)
 
 
 async def timed(

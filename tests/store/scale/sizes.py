@@ -34,6 +34,7 @@ async def measure_size(
                 | {"recall_1": found.first, "recall_10": found.ten}
                 | asdict(index)
             )
+            print(rows[-1], flush=True)
     async with opened(url, exact_below=4 * faces) as gallery:
         few = max(20, min(200, int(EXACT_SEARCHES_S / (faces * 0.7e-6))))
         found = await recall(gallery, LARGE, asked[:20], truth[:20])
