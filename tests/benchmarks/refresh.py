@@ -40,6 +40,7 @@ def measurements(options: argparse.Namespace, pictures: list[str]) -> Mapping[st
     models, seconds = f"--models-dir={options.models_dir}", f"--seconds={options.seconds:g}"
     commands = {
         "limit": ["limit", "bench_l", "bench_l_int8", models],
+        "sessions": ["sessions", "bench_l", "bench_l_int8", models, f"--photo={pictures[0]}"],
         "ladder": ["ladder", models, seconds, *serve(options, "bench_l", "bench_l_int8"), *pictures],
         "ladder_sc": ["ladder", models, seconds, *serve(options, "bench_sc"), *pictures],
         "scaling": ["scaling", models, seconds],

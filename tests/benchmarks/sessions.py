@@ -64,7 +64,7 @@ def main() -> None:
     print(markdown)
     if arguments.write:
         names = " ".join(arguments.packs)
-        publish(arguments.write, f"uv run faceserve bench sessions {names} --models-dir DIR", measured, markdown)
+        publish(arguments.write, f"uv run faceserve bench sessions {names} --models-dir DIR --photo PHOTO", measured, markdown)
 
 
 def opened(pack: Pack, task: str, provider: str, threads: int, count: int) -> Network:
