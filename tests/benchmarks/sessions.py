@@ -63,8 +63,8 @@ def main() -> None:
     markdown = table(["", *columns], rows)
     print(markdown)
     if arguments.write:
-        names = " ".join(arguments.packs)
-        publish(arguments.write, f"uv run faceserve bench sessions {names} --models-dir DIR --photo PHOTO", measured, markdown)
+        command = f"uv run faceserve bench sessions {' '.join(arguments.packs)} --models-dir DIR --photo PHOTO"
+        publish(arguments.write, command, measured, markdown)
 
 
 def opened(pack: Pack, task: str, provider: str, threads: int, count: int) -> Network:
