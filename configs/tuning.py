@@ -48,6 +48,11 @@ class SearchTuning(Frozen):
     rerank: int = Field(
         default=40, ge=1, le=1000, description="Candidates of the HNSW index that are ranked again at full precision."
     )
+    sign_faces: int = Field(
+        default=5_000_000,
+        ge=0,
+        description="Faces of large collections whose signs a replica keeps in memory, 72 bytes each; 0: HNSW alone.",
+    )
     recall_samples: float = Field(
         default=0.0, ge=0, le=1, description="Share of indexed searches that run exactly as well, to measure recall."
     )

@@ -79,7 +79,9 @@ STORE_SECONDS = Metric(
     ("operation",),
     SECONDS,
 )
-SEARCHES = Metric("faceserve_searches", "counter", "Searches by `tier`: `exact`, or `indexed` through HNSW.", ("tier",))
+SEARCHES = Metric(
+    "faceserve_searches", "counter", "Searches by `tier`: `exact`, or `indexed` by signs or HNSW.", ("tier",)
+)
 POOL_CONNECTIONS = Metric(
     "faceserve_pool_connections",
     "gauge",

@@ -39,6 +39,7 @@ class Searcher:
             ef_search=tuning.ef_search,
             exact_below=tuning.exact_below,
             rerank=tuning.rerank,
+            sign_faces=tuning.sign_faces,
         )
         self._meters = RayMeters()
         self._recall = RecallSampler(self._gallery, self._meters)
@@ -52,7 +53,10 @@ class Searcher:
         tuning = SearchTuning.model_validate(config)
         self._recall.share = tuning.recall_samples
         await self._gallery.reconfigure(
-            ef_search=tuning.ef_search, exact_below=tuning.exact_below, rerank=tuning.rerank
+            ef_search=tuning.ef_search,
+            exact_below=tuning.exact_below,
+            rerank=tuning.rerank,
+            sign_faces=tuning.sign_faces,
         )
 
     async def execute(self, operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -19,6 +19,7 @@ from store.driver import Connection
 from store.idempotency import find_outcome, once
 from store.pool import Database, PoolSettings, PoolUsage
 from store.search import SearchSettings, search_collection, verify_person
+from store.sign_shelf import SignShelf
 from store.types import (
     Collection,
     Enrollment,
@@ -41,9 +42,10 @@ T = TypeVar("T")
 class Gallery:
     """An open gallery."""
 
-    def __init__(self, database: Database, settings: SearchSettings) -> None:
+    def __init__(self, database: Database, settings: SearchSettings, sign_faces: int) -> None:
         self._database = database
         self._settings = settings
+        self._signs = SignShelf(database, sign_faces)
 
     @classmethod
     async def open(
@@ -56,16 +58,18 @@ class Gallery:
         ef_search: int = 200,
         exact_below: int = 20_000,
         rerank: int = 40,
+        sign_faces: int = 0,
         wait_s: float = 30.0,
     ) -> Self:
         """Connect to a migrated database, trying for `wait_s` while it is not reachable.
 
         See `PoolSettings` and `SearchSettings` for what the settings mean; ValueError where one is out of bounds.
+        `sign_faces`: of how many faces of large collections the signs are kept in memory, 72 bytes each.
         Raises StoreUnavailable, SchemaMismatch, UnsupportedDatabase.
         """
         pool = PoolSettings(min_connections, max_connections, ef_search, statement_timeout_s)
         settings = SearchSettings(exact_below, rerank)
-        return cls(await Database.open(url, pool, wait_s=wait_s), settings)
+        return cls(await Database.open(url, pool, wait_s=wait_s), settings, sign_faces)
 
     @property
     def settings(self) -> SearchSettings:
@@ -79,10 +83,16 @@ class Gallery:
 
     async def close(self) -> None:
         """Close the connections, after the operations under way."""
+        await self._signs.close()
         await self._database.close()
 
     async def reconfigure(
-        self, *, ef_search: int | None = None, exact_below: int | None = None, rerank: int | None = None
+        self,
+        *,
+        ef_search: int | None = None,
+        exact_below: int | None = None,
+        rerank: int | None = None,
+        sign_faces: int | None = None,
     ) -> None:
         """Change how is searched, while searches run. Raises ValueError for values out of bounds."""
         changes = {"exact_below": exact_below, "rerank": rerank}
@@ -90,6 +100,12 @@ class Gallery:
         if ef_search is not None:
             await self._database.change_ef_search(ef_search)
         self._settings = settings
+        if sign_faces is not None:
+            self._signs.most_faces = sign_faces
+
+    async def signs_read(self) -> None:
+        """Return when the signs that searches have asked for are in memory, or could not be read."""
+        await self._signs.settled()
 
     async def ping(self) -> None:
         """Return if the database answers."""
@@ -278,6 +294,7 @@ class Gallery:
             settings=self._settings,
             ef_search=self._database.settings.ef_search,
             exactly=exactly,
+            signs_of=self._signs.get,
         )
 
     async def verify(

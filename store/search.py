@@ -1,11 +1,13 @@
-"""Who is nearest to a probe: exact for small collections, through the collection's HNSW index for large ones.
+"""Who is nearest to a probe: exact for small collections, by signs or through an HNSW index for large ones.
 
-An exact scan reads the collection's rows through a btree. The indexed tier asks the graph of half-precision
-vectors for its nearest candidates and orders those by the exact distance, in the same statement. Both then keep
-each person's best face. Thresholds are the caller's business: a distance in WHERE would defeat the index.
+An exact scan reads the collection's rows through a btree. Signs in memory, or the graph of half-precision vectors where
+they are not there, say which candidates are near; those are ordered by the exact distance, as are the faces that came
+after the signs were read. Each person's best face is kept. Thresholds are the caller's business: a distance in WHERE
+would defeat the index.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +19,16 @@ from store.driver import Connection, Row
 from store.errors import InvalidValue
 from store.pool import MAX_EF_SEARCH
 from store.rows import PERSON_COLUMNS, person_from
+from store.signs import Signs
 from store.types import Candidate, SearchOutcome, Verification
 from store.values import check_embeddings, is_storable
 
 FACES_PER_PERSON = 4  # candidates fetched at first for each person wanted; most persons have fewer faces
 DEEPER = 8  # times as many candidates at each further attempt
+
+# The nearest face by its embedding is among the nearest 50 by signs in a million; dead faces take places, too.
+SIGNED_CANDIDATES = 64
+MOST_FRESH = 5000  # faces that came after the signs were read; 3 ms for each probe
 
 EXACT_CANDIDATES = """
     select face_pk, embeddings.embedding <=> probes.embedding as distance
@@ -40,16 +47,37 @@ INDEXED_CANDIDATES = """
     limit $2
 """
 
+OF_EACH_PROBE = """
+    select probes.number, nearest.face_pk, nearest.distance
+    from probes
+    cross join lateral ({candidates}) as nearest
+"""
+
+# Candidates are $5, each for the probe of the number in $6; $2 is how many fresh faces there may be, $7 the last key
+# that is not fresh.
+SIGNED = """
+    select probes.number, near.face_pk, embeddings.embedding <=> probes.embedding as distance
+    from unnest($5::bigint[], $6::bigint[]) as near (face_pk, number)
+    join probes on probes.number = near.number
+    join embeddings on embeddings.face_pk = near.face_pk and contract_pk = {contract_pk:d}
+    union all
+    select probes.number, fresh.face_pk, fresh.embedding <=> probes.embedding
+    from probes
+    cross join (
+        select face_pk, embedding
+        from embeddings
+        where collection_pk = {collection_pk:d} and contract_pk = {contract_pk:d} and face_pk > $7
+        order by face_pk
+        limit $2
+    ) as fresh
+"""
+
 BEST_FACES = """
     with probes as (
         select number, embedding
         from unnest($1::vector[]) with ordinality as probes (embedding, number)
     ),
-    candidates as materialized (
-        select probes.number, nearest.face_pk, nearest.distance
-        from probes
-        cross join lateral ({candidates}) as nearest
-    ),
+    candidates as materialized ({candidates}),
     best as (
         select distinct on (candidates.number, faces.person_pk)
             candidates.number, faces.person_pk, faces.face_id, candidates.distance
@@ -70,12 +98,16 @@ BEST_FACES = """
         probes.number,
         ranked.face_id,
         1 - ranked.distance as similarity,
+        (select count(*) from candidates) as compared,
         {person_columns}
     from probes
     left join ranked on ranked.number = probes.number and ranked.rank <= $3
     left join persons using (person_pk)
     order by probes.number, ranked.rank
 """
+
+
+SignsOf = Callable[[int, int, int], Signs | None]  # collection, contract, faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +133,15 @@ class SearchSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Depth:
-    """One attempt: how many candidates per probe, from the index with this `ef_search` or (None) from all faces."""
+    """One attempt: how many candidates per probe, by `signs`, from the index with this `ef_search`, or of all faces."""
 
     candidates: int
-    ef_search: int | None
+    ef_search: int | None = None
+    signs: Signs | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return self.ef_search is None and self.signs is None
 
 
 async def search_collection(
@@ -119,11 +156,13 @@ async def search_collection(
     settings: SearchSettings,
     ef_search: int,
     exactly: bool = False,
+    signs_of: SignsOf = lambda *_: None,
 ) -> SearchOutcome:
     """Return for each of `probes`, float32 (n, 512), up to `limit` persons by their best face.
 
-    `exactly`: whatever the size, without the index. Equal similarities are ordered by who was enrolled first. Fetches
-    deeper where many faces of few persons filled the candidates. Raises CollectionModelMismatch.
+    `exactly`: compared with every face, whatever the size. `signs_of`: as `SignShelf.get`. Equal similarities are in
+    the order of enrolment. Fetches deeper where many faces of few persons filled the candidates. Raises
+    CollectionModelMismatch.
     """
     check_embeddings("probes", probes)
     if limit < 1:
@@ -135,13 +174,19 @@ async def search_collection(
     if not len(probes):
         return SearchOutcome(collection["threshold"], (), is_exact=True)
     wanted = min(limit, collection["person_count"])
-    for depth in _depths(collection, settings, ef_search, limit, exactly):
+    is_large = not exactly and collection["face_count"] >= settings.kept_from
+    signs = (
+        signs_of(collection["collection_pk"], collection["contract_pk"], collection["face_count"]) if is_large else None
+    )
+    for depth in _depths(collection, settings, ef_search, limit, is_large, signs):
         rows = await _fetch(connection, collection, depth, ef_search, probes, limit, exclude_person)
+        if depth.signs is not None and rows[0]["compared"] >= MOST_FRESH * len(probes):
+            continue  # there may be more fresh ones: these signs are of long ago
         candidates = _candidates(rows, len(probes))
-        is_last = depth.ef_search is None and depth.candidates >= collection["face_count"]
+        is_last = depth.is_exact and depth.candidates >= collection["face_count"]
         if is_last or all(len(persons) >= wanted for persons in candidates):
             break
-    return SearchOutcome(collection["threshold"], candidates, is_exact=depth.ef_search is None)
+    return SearchOutcome(collection["threshold"], candidates, is_exact=depth.is_exact)
 
 
 async def verify_person(
@@ -178,9 +223,8 @@ async def verify_person(
     )
 
 
-def statement(collection_pk: int, contract_pk: int, *, is_exact: bool) -> str:
+def statement(collection_pk: int, contract_pk: int, candidates: str) -> str:
     """The search in one collection. Parameters: probes, candidates per probe, persons per probe, excluded person."""
-    candidates = EXACT_CANDIDATES if is_exact else INDEXED_CANDIDATES
     return BEST_FACES.format(
         candidates=candidates.format(collection_pk=collection_pk, contract_pk=contract_pk),
         collection_pk=collection_pk,
@@ -188,15 +232,20 @@ def statement(collection_pk: int, contract_pk: int, *, is_exact: bool) -> str:
     )
 
 
-def _depths(collection: Row, settings: SearchSettings, ef_search: int, limit: int, exactly: bool) -> Iterator[_Depth]:
+def _depths(
+    collection: Row, settings: SearchSettings, ef_search: int, limit: int, is_large: bool, signs: Signs | None
+) -> Iterator[_Depth]:
     count = max(settings.rerank, limit * FACES_PER_PERSON)
-    if not exactly and collection["index_state"] == "ready" and collection["face_count"] >= settings.kept_from:
+    if signs is not None:
+        yield _Depth(max(SIGNED_CANDIDATES, count), signs=signs)
+        yield _Depth(max(SIGNED_CANDIDATES, count) * DEEPER, signs=signs)
+    if is_large and collection["index_state"] == "ready":
         if limit <= ef_search:
             yield _Depth(min(count, ef_search), ef_search)
         yield _Depth(MAX_EF_SEARCH, MAX_EF_SEARCH)
         count = MAX_EF_SEARCH * DEEPER
     while True:
-        yield _Depth(count, None)
+        yield _Depth(count)
         count *= DEEPER
 
 
@@ -209,15 +258,29 @@ async def _fetch(
     limit: int,
     exclude_person: str | None,
 ) -> list[Row]:
-    sql = statement(collection["collection_pk"], collection["contract_pk"], is_exact=depth.ef_search is None)
-    arguments = ([Vector(probe) for probe in probes], depth.candidates, limit, exclude_person)
+    keys = collection["collection_pk"], collection["contract_pk"]
+    vectors = [Vector(probe) for probe in probes]
+    rows: list[Row]
+    if depth.signs is not None:
+        near = await asyncio.to_thread(_near, depth.signs, probes, depth.candidates)
+        sql = statement(*keys, SIGNED)
+        return list(await connection.fetch(sql, vectors, MOST_FRESH, limit, exclude_person, *near, depth.signs.last))
+    sql = statement(*keys, OF_EACH_PROBE.format(candidates=EXACT_CANDIDATES if depth.is_exact else INDEXED_CANDIDATES))
+    arguments = (vectors, depth.candidates, limit, exclude_person)
     if depth.ef_search in (None, ef_search):
-        rows: list[Row] = await connection.fetch(sql, *arguments)
+        rows = await connection.fetch(sql, *arguments)
         return rows
     async with connection.transaction():  # the setting ends with it
         await connection.execute("select set_config('hnsw.ef_search', $1, true)", str(depth.ef_search))
         rows = await connection.fetch(sql, *arguments)
         return rows
+
+
+def _near(signs: Signs, probes: npt.NDArray[np.float32], count: int) -> tuple[list[int], list[int]]:
+    """Return the keys of the faces that are near by signs, and the number, from 1, of the probe that each is near."""
+    keys = [signs.nearest(probe, count) for probe in probes]
+    numbers = np.repeat(np.arange(1, len(probes) + 1), [len(of_probe) for of_probe in keys])
+    return np.concatenate(keys).tolist(), numbers.tolist()
 
 
 def _candidates(rows: list[Row], probe_count: int) -> tuple[tuple[Candidate, ...], ...]:

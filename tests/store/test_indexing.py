@@ -8,7 +8,7 @@ import pytest
 
 from store.gallery import Gallery
 from store.indexing import KEEPER_LOCK, IndexKeeper
-from store.search import statement
+from store.search import EXACT_CANDIDATES, INDEXED_CANDIDATES, OF_EACH_PROBE, statement
 from store.types import NewPerson, Statistics
 from tests.store.faces import CONTRACT, collection, face, identities, normalised
 from tests.store.waiting import eventually
@@ -83,7 +83,7 @@ async def test_a_search_in_the_indexed_tier_reads_the_index(
     staff: Gallery, keeper: IndexKeeper, connection: asyncpg.Connection, photos: npt.NDArray[np.float32]
 ) -> None:
     (index,) = (await keeper.run_once()).built
-    sql = statement(*await keys_of(connection), is_exact=False)
+    sql = statement(*await keys_of(connection), OF_EACH_PROBE.format(candidates=INDEXED_CANDIDATES))
     probe = str(photos[0, PHOTOS].tolist())
 
     await connection.execute("set plan_cache_mode = force_generic_plan")
@@ -100,7 +100,7 @@ async def test_an_exact_search_never_reads_an_hnsw_index(
     staff: Gallery, keeper: IndexKeeper, connection: asyncpg.Connection, photos: npt.NDArray[np.float32]
 ) -> None:
     await keeper.run_once()
-    sql = statement(*await keys_of(connection), is_exact=True)
+    sql = statement(*await keys_of(connection), OF_EACH_PROBE.format(candidates=EXACT_CANDIDATES))
     probe = str(photos[0, PHOTOS].tolist())
 
     await connection.execute(f"prepare search (vector[], bigint, bigint, text) as {sql}")

@@ -1,5 +1,6 @@
 """One collection of 10,000 to a million faces, exact and through its index."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from store.signs import BYTES_PER_FACE
 from tests.store.scale.galleries import LARGE, PHOTOS, fill_large, index_large, opened
-from tests.store.scale.measuring import LIMIT, Times, recall, times
+from tests.store.scale.measuring import LIMIT, Times, recall, search, times
 from tests.store.scale.truth import Numbers, nearest_persons
 from tests.store.scale.vectors import Embeddings, Population, persons, probes
 
@@ -18,7 +20,7 @@ EXACT_SEARCHES_S = 20.0  # about as long as exact searches of one row may take
 async def measure_size(
     url: str, faces: int, probe_count: int, ef_searches: Sequence[int], truth_path: Path | None
 ) -> list[dict[str, Any]]:
-    """Return a row for the exact tier, and one for each of `ef_searches` in the indexed one."""
+    """Return a row for each of `ef_searches` in the indexed tier, one for signs and one for the exact tier."""
     population = Population()
     await fill_large(url, population, faces)
     index = await index_large(url, exact_below=faces)
@@ -35,6 +37,19 @@ async def measure_size(
                 | asdict(index)
             )
             print(rows[-1], flush=True)
+    async with opened(url, exact_below=faces, sign_faces=faces) as gallery:
+        started = time.perf_counter()
+        await search(gallery, LARGE, asked[0])
+        await gallery.signs_read()
+        seconds = time.perf_counter() - started
+        found = await recall(gallery, LARGE, asked, truth)
+        rows.append(
+            {"faces": faces, "tier": "signs", "ef_search": None}
+            | _columns(await times(url, gallery, LARGE, asked), await times(url, gallery, LARGE, asked, clients=4))
+            | {"recall_1": found.first, "recall_10": found.ten}
+            | {"seconds": seconds, "megabytes": faces * BYTES_PER_FACE / 1e6}
+        )
+        print(rows[-1], flush=True)
     async with opened(url, exact_below=4 * faces) as gallery:
         few = max(20, min(200, int(EXACT_SEARCHES_S / (faces * 0.7e-6))))
         found = await recall(gallery, LARGE, asked[:20], truth[:20])

@@ -1,0 +1,112 @@
+"""Keeps the signs of large collections up to date in memory, as they are searched."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+from store.driver import Connection
+from store.errors import StoreError
+from store.pool import Database
+from store.signs import Signs
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 20_000  # faces read by one statement, 0.2 s
+REFRESH_S = 1.0  # how long new faces are at most read with every search instead
+DEAD_SHARE = 0.25  # of faces that were deleted since, from which on all are read anew
+
+# The order of faces does not matter to the aggregates, as long as both see the same.
+READ_CHUNK = """
+    select string_agg(int8send(face_pk), ''::bytea), string_agg(substring(signs from 5), ''::bytea)
+    from (
+        select face_pk, bit_send(binary_quantize(embedding)) as signs
+        from embeddings
+        where collection_pk = $1 and contract_pk = $2 and face_pk > $3
+        order by face_pk
+        limit $4
+    ) as chunk
+"""
+
+Key = tuple[int, int]  # collection, contract
+
+
+@dataclass(slots=True)
+class _Kept:
+    signs: Signs
+    read_at: float
+
+
+class SignShelf:
+    """The signs of the collections that were searched last, as far as `most_faces` allows."""
+
+    def __init__(self, database: Database, most_faces: int) -> None:
+        self._database = database
+        self.most_faces = most_faces
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # the last used last
+        self._reading: dict[Key, asyncio.Task[None]] = {}
+
+    def get(self, collection_pk: int, contract_pk: int, face_count: int) -> Signs | None:
+        """Return the signs of a collection as they were a second ago or so; None until they have been read.
+
+        Writers of a collection wait for each other and take keys while they do, so that a face which is not in the
+        signs has a key above `Signs.last`.
+        """
+        key = collection_pk, contract_pk
+        if face_count > self.most_faces:
+            self._kept.pop(key, None)
+            return None
+        kept = self._kept.get(key)
+        if kept is not None and len(kept.signs) * (1 - DEAD_SHARE) > face_count + CHUNK:
+            del self._kept[key]
+            kept = None
+        if kept is None or time.monotonic() - kept.read_at > REFRESH_S:
+            self._read(key)
+        if kept is None:
+            return None
+        self._kept.move_to_end(key)
+        return kept.signs
+
+    async def close(self) -> None:
+        """Stop reading."""
+        tasks = list(self._reading.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Return when nothing is being read."""
+        while self._reading:
+            await asyncio.gather(*self._reading.values())
+
+    def _read(self, key: Key) -> None:
+        if key not in self._reading:
+            task = self._reading[key] = asyncio.get_running_loop().create_task(self._refresh(key))
+            task.add_done_callback(lambda _: self._reading.pop(key, None))
+
+    async def _refresh(self, key: Key) -> None:
+        kept = self._kept.get(key)
+        signs = Signs.none() if kept is None else kept.signs
+        with contextlib.suppress(StoreError):  # the next search tries again
+            while True:
+                before = signs
+                keys, words = await self._database.read(partial(_read_chunk, key=key, last=before.last))
+                signs = await asyncio.to_thread(before.joined, keys, words)
+                if len(signs) - len(before) < CHUNK:
+                    break
+            self._kept[key] = _Kept(signs, time.monotonic())
+            self._kept.move_to_end(key)
+            self._bound()
+
+    def _bound(self) -> None:
+        while len(self._kept) > 1 and sum(len(kept.signs) for kept in self._kept.values()) > self.most_faces:
+            self._kept.popitem(last=False)
+
+
+async def _read_chunk(connection: Connection, key: Key, last: int) -> tuple[bytes, bytes]:
+    row = await connection.fetchrow(READ_CHUNK, *key, last, CHUNK)
+    assert row is not None  # aggregates give one row
+    return row[0] or b"", row[1] or b""
