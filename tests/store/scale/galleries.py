@@ -20,6 +20,7 @@ from tests.store.scale.loading import TENANT, load, loading
 from tests.store.scale.vectors import Population, persons
 
 LARGE = "large"
+SIGN_FACES = 5_000_000  # as the service keeps by default
 PHOTOS = 2  # per person; a probe is a third
 STATEMENT_TIMEOUT_S = 600.0
 

@@ -11,7 +11,7 @@ import numpy as np
 from store.gallery import Gallery
 from store.types import NewPerson
 from tests.store.faces import CONTRACT, face
-from tests.store.scale.galleries import LARGE, PHOTOS, fill_large, index_large, opened
+from tests.store.scale.galleries import LARGE, PHOTOS, SIGN_FACES, fill_large, index_large, opened
 from tests.store.scale.loading import TENANT, person_id
 from tests.store.scale.measuring import LIMIT, Times, recall, search, timed, times
 from tests.store.scale.truth import Numbers, nearest_persons
@@ -31,7 +31,9 @@ async def measure_living(url: str, faces: int) -> list[dict[str, Any]]:
     asked = probes(population, PROBES, PHOTOS)
     newcomers = np.concatenate(list(persons(NEWCOMERS, 20_000, 1)))[:, 0]
     rows: list[dict[str, Any]] = []
-    async with opened(url, exact_below=faces, max_connections=8) as gallery:
+    async with opened(url, exact_below=faces, max_connections=8, sign_faces=SIGN_FACES) as gallery:
+        await search(gallery, LARGE, asked[0])
+        await gallery.signs_read()
         rows.append(_row("at rest", await times(url, gallery, LARGE, asked)))
         alone, _ = await enrol_while(url, gallery, newcomers[:10_000], 4, None)
         rows.append({"state": "4 clients enrol, none searches", "changes_per_second": alone})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from store.gallery import Gallery
-from tests.store.scale.galleries import LARGE, PHOTOS, fill_large, index_large, opened
+from tests.store.scale.galleries import LARGE, PHOTOS, SIGN_FACES, fill_large, index_large, opened
 from tests.store.scale.loading import load, loading
 from tests.store.scale.measuring import Times, search, timed
 from tests.store.scale.truth import Numbers
@@ -39,7 +39,9 @@ async def measure_many(url: str, collections: int, large_faces: int) -> list[dic
     await fill_large(url, Population(), large_faces)
     await index_large(url, large_faces)
     large_asked = probes(Population(), SEARCHES // 2, PHOTOS)
-    async with opened(url, exact_below=large_faces) as gallery:
+    async with opened(url, exact_below=large_faces, sign_faces=SIGN_FACES) as gallery:
+        await search(gallery, LARGE, large_asked[0])
+        await gallery.signs_read()
 
         async def either(number: int) -> bool:
             if number % 2:
