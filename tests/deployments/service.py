@@ -22,6 +22,8 @@ from tests.deployments.described import Described
 from tests.deployments.tokens import SECRET, token
 
 SECRETS = TokenSecrets(secret=SecretStr(SECRET))
+# the beginning of a form with an image
+PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,15 @@ def code_of(response: httpx.Response) -> tuple[int, str]:
 
 def message_of(response: httpx.Response) -> str:
     return str(response.json()["error"]["message"])
+
+
+async def counts(api: httpx.AsyncClient) -> tuple[int, int]:
+    """Return how many persons and faces the collection `staff` says it has."""
+    collection = (await api.get("/v1/collections/staff")).json()["collection"]
+    return collection["person_count"], collection["face_count"]
+
+
+async def face_ids(api: httpx.AsyncClient, person: str) -> list[str]:
+    """Return the faces of a person of `staff`, oldest first."""
+    faces = (await api.get(f"/v1/collections/staff/persons/{person}/faces")).json()["faces"]
+    return [face["id"] for face in faces]
