@@ -68,7 +68,8 @@ EMBEDDER: Deployment = serve.deployment(
     # two cores 16 clients got 41 answers a second with 4 places at each of two replicas, 53 with 8. More than these
     # places is no burst but overload, see deployments/admission.py.
     max_ongoing_requests=16,
-    max_queued_requests=16,  # all at once is a burst, too
+    # Those that arrive at the same moment count as queued until they are given out: with 8, bursts of 16 were refused.
+    max_queued_requests=16,
     # how long the router waits before it asks a full replica again; with its default, up to 0.5 s, cores idle while
     # requests wait
     request_router_config={

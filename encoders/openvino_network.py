@@ -1,8 +1,7 @@
 """A model on OpenVINO: on processors with AMX several times as fast as on ONNX Runtime, with the same answers."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ class OpenVinoNetwork:
         self._takes_batches = bool(batch.is_dynamic)
         fixed = not (height.is_dynamic or width.is_dynamic)
         self._input_size = (width.get_length(), height.get_length()) if fixed else None
-        self._requests: OrderedDict[tuple[int, InputSize], Any] = OrderedDict()  # the last used last
+        self._request = lru_cache(KEPT_SIZES)(self._compiled)
         if self._input_size is not None:
             for count in batch_sizes if self._takes_batches else (1,):
                 self._request(count, self._input_size)
@@ -67,19 +66,14 @@ class OpenVinoNetwork:
         answers = self._request(len(pictures), (width, height)).infer([np.stack(pictures)])
         return [np.array(answers[index]) for index in range(len(answers))]
 
-    def _request(self, count: int, size: InputSize) -> Any:
-        key = count, size
-        if key not in self._requests:
-            try:
-                prepared = _prepared(self._model.clone(), self._scaling, count, size)
-                self._requests[key] = self._core.compile_model(prepared, "CPU", self._config).create_infer_request()
-            except RuntimeError as exc:
-                raise self._corrupt() from exc
-            if len(self._requests) > KEPT_SIZES:
-                self._requests.popitem(last=False)
-            release_unused_memory()
-        self._requests.move_to_end(key)
-        return self._requests[key]
+    def _compiled(self, count: int, size: InputSize) -> Any:
+        try:
+            prepared = _prepared(self._model.clone(), self._scaling, count, size)
+            request = self._core.compile_model(prepared, "CPU", self._config).create_infer_request()
+        except RuntimeError as exc:
+            raise self._corrupt() from exc
+        release_unused_memory()
+        return request
 
 
 def computes_bfloat16() -> bool:

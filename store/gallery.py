@@ -101,7 +101,7 @@ class Gallery:
             await self._database.change_ef_search(ef_search)
         self._settings = settings
         if sign_faces is not None:
-            self._signs.most_faces = sign_faces
+            self._signs.resize(sign_faces)
 
     async def signs_read(self) -> None:
         """Return when the signs that searches have asked for are in memory, or could not be read."""
@@ -294,7 +294,7 @@ class Gallery:
             settings=self._settings,
             ef_search=self._database.settings.ef_search,
             exactly=exactly,
-            signs_of=self._signs.get,
+            find_signs=self._signs.get,
         )
 
     async def verify(

@@ -107,7 +107,7 @@ BEST_FACES = """
 """
 
 
-SignsOf = Callable[[int, int, int], Signs | None]  # collection, contract, faces
+SignsLookup = Callable[[int, int, int], Signs | None]  # collection, contract, faces; as SignShelf.get
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +156,12 @@ async def search_collection(
     settings: SearchSettings,
     ef_search: int,
     exactly: bool = False,
-    signs_of: SignsOf = lambda *_: None,
+    find_signs: SignsLookup = lambda *_: None,
 ) -> SearchOutcome:
     """Return for each of `probes`, float32 (n, 512), up to `limit` persons by their best face.
 
-    `exactly`: compared with every face, whatever the size. `signs_of`: as `SignShelf.get`. Equal similarities are in
-    the order of enrolment. Fetches deeper where many faces of few persons filled the candidates. Raises
-    CollectionModelMismatch.
+    `exactly`: compared with every face, whatever the size. Equal similarities are in the order of enrolment. Fetches
+    deeper where many faces of few persons filled the candidates. Raises CollectionModelMismatch.
     """
     check_embeddings("probes", probes)
     if limit < 1:
@@ -176,7 +175,9 @@ async def search_collection(
     wanted = min(limit, collection["person_count"])
     is_large = not exactly and collection["face_count"] >= settings.kept_from
     signs = (
-        signs_of(collection["collection_pk"], collection["contract_pk"], collection["face_count"]) if is_large else None
+        find_signs(collection["collection_pk"], collection["contract_pk"], collection["face_count"])
+        if is_large
+        else None
     )
     for depth in _depths(collection, settings, ef_search, limit, is_large, signs):
         rows = await _fetch(connection, collection, depth, ef_search, probes, limit, exclude_person)

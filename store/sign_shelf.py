@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ from store.driver import Connection
 from store.errors import StoreError
 from store.pool import Database
 from store.signs import Signs
-
-logger = logging.getLogger(__name__)
 
 CHUNK = 20_000  # faces read by one statement, 0.2 s
 REFRESH_S = 1.0  # how long new faces are at most read with every search instead
@@ -45,7 +42,7 @@ class SignShelf:
 
     def __init__(self, database: Database, most_faces: int) -> None:
         self._database = database
-        self.most_faces = most_faces
+        self._most_faces = most_faces
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # the last used last
         self._reading: dict[Key, asyncio.Task[None]] = {}
 
@@ -56,8 +53,7 @@ class SignShelf:
         signs has a key above `Signs.last`.
         """
         key = collection_pk, contract_pk
-        if face_count > self.most_faces:
-            self._kept.pop(key, None)
+        if face_count > self._most_faces:
             return None
         kept = self._kept.get(key)
         if kept is not None and len(kept.signs) * (1 - DEAD_SHARE) > face_count + CHUNK:
@@ -69,6 +65,11 @@ class SignShelf:
             return None
         self._kept.move_to_end(key)
         return kept.signs
+
+    def resize(self, most_faces: int) -> None:
+        """Keep the signs of so many faces from now on."""
+        self._most_faces = most_faces
+        self._bound()
 
     async def close(self) -> None:
         """Stop reading."""
@@ -98,11 +99,10 @@ class SignShelf:
                 if len(signs) - len(before) < CHUNK:
                     break
             self._kept[key] = _Kept(signs, time.monotonic())
-            self._kept.move_to_end(key)
             self._bound()
 
     def _bound(self) -> None:
-        while len(self._kept) > 1 and sum(len(kept.signs) for kept in self._kept.values()) > self.most_faces:
+        while sum(len(kept.signs) for kept in self._kept.values()) > self._most_faces:
             self._kept.popitem(last=False)
 
 

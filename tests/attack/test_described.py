@@ -2,16 +2,13 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.attack.target import Target
-from tests.cluster.node import BIN
+from tests.cluster.node import BIN, ROOT
 
 pytestmark = pytest.mark.cluster
-
-ROOT = Path(__file__).parents[2]
 
 EXAMPLES = os.environ.get("FACESERVE_ATTACK_EXAMPLES")
 SEED = os.environ.get("FACESERVE_ATTACK_SEED", "11")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.faults.ledger import Ledger, count_answers, longest_gap_s, told
+from tests.faults.ledger import Ledger, count_answers, longest_outage_s, told
 from tests.faults.load import Target, load
 from tests.faults.pictures import portraits
 from tests.faults.verdict import Verdict, verdict
@@ -36,7 +36,7 @@ def main() -> None:
     ledger, found = asyncio.run(keep_books(target, options.seconds, options.clients))
     print(f"requests {len(ledger.attempts)}: {count_answers(ledger.attempts)}")
     print(f"refusals and failures: {told(ledger.attempts) or 'none'}")
-    print(f"longest time without a success: {longest_gap_s(ledger.attempts):.1f} s")
+    print(f"longest time without a success: {longest_outage_s(ledger.attempts):.1f} s")
     print(f"acknowledged {len(ledger.acknowledged)}, repeats answered with another person {ledger.changed}")
     print(f"lost {found.lost}, half there {found.half}, doubled {found.doubled}, back after deletion {found.returned}")
     sys.exit(0 if found.is_clean and not ledger.changed else 1)

@@ -209,8 +209,9 @@ def conclude(seen: Overload, options: argparse.Namespace) -> int:
         machine = description()
         head = f"{options.pack}, {options.replicas} embedders. {sentence(machine)}"
         write_block(README, "overload", f"{head}\n\n{table}")
-        result = {"machine": machine, "pack": options.pack, **asdict(seen)}
-        (README.parent / "overload.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        result = json.dumps({"machine": machine, "pack": options.pack, **asdict(seen)})
+        result = json.dumps(json.loads(result, parse_constant=lambda _: None), indent=1)  # JSON knows no NaN
+        (README.parent / "overload.json").write_text(result + "\n", encoding="utf-8")
     return 1 if faults or growing else 0
 
 

@@ -159,7 +159,7 @@ def conclude(soak: Soak, options: argparse.Namespace) -> int:
         },
         "latencies": [{**asdict(drift), "is_flat": drift.is_flat} for drift in drifted],
     }
-    text = json.dumps(result, indent=1) + "\n"
+    text = json.dumps(result) + "\n"  # thousands of samples: one line
     if options.json:
         options.json.write_text(text, encoding="utf-8")
     if options.write:

@@ -1,10 +1,11 @@
 """What the clients of a load asked for, what they were answered, and what that obliges the service to."""
 
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from tests.gaps import longest_gap_s
 
 RETRYABLE = (429, 503)
 
@@ -96,13 +97,15 @@ def told(attempts: Sequence[Attempt]) -> dict[str, int]:
     return dict(Counter(attempt.told for attempt in attempts if attempt.answer is not Answer.DONE).most_common())
 
 
-def longest_gap_s(attempts: Sequence[Attempt]) -> float:
+def longest_outage_s(attempts: Sequence[Attempt]) -> float:
     """Return the longest time in which no attempt succeeded, in seconds, the beginning and the end included."""
     if not attempts:
         return 0.0
-    begun, ended = min(attempt.began for attempt in attempts), max(attempt.ended for attempt in attempts)
-    times = sorted(attempt.ended for attempt in attempts if attempt.answer is Answer.DONE)
-    return max(later - sooner for sooner, later in itertools.pairwise([begun, *times, ended]))
+    return longest_gap_s(
+        min(attempt.began for attempt in attempts),
+        (attempt.ended for attempt in attempts if attempt.answer is Answer.DONE),
+        max(attempt.ended for attempt in attempts),
+    )
 
 
 def recovery_s(attempts: Sequence[Attempt], since: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from tests.faults import database, replicas, rollout
-from tests.faults.ledger import Answer, Ledger, count_answers, longest_gap_s, recovery_s, told
+from tests.faults.ledger import Answer, Ledger, count_answers, longest_outage_s, recovery_s, told
 from tests.faults.load import Target, load
 from tests.faults.service import Service
 from tests.faults.verdict import Verdict, verdict
@@ -111,7 +111,7 @@ async def under_load(
         told=told(ledger.attempts),
         lasted_s=ended - began,
         recovery_s=recovery_s(ledger.attempts, ended),
-        gap_s=longest_gap_s(ledger.attempts),
+        gap_s=longest_outage_s(ledger.attempts),
         acknowledged=len(ledger.acknowledged),
         changed=ledger.changed,
         verdict=await verdict(target, ledger, service.postgres.url),

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import skimage.data
 from PIL import Image
 
 from tests.cluster.node import wait_for
+from tests.gaps import longest_gap_s
 from tests.nodes.cluster import Nodes
 from tests.nodes.load import COLLECTION, Record, load
 
@@ -98,9 +98,9 @@ def is_spread(placement: dict[str, list[str]], before: dict[str, list[str]]) -> 
 
 def longest_silence(record: Record, since: float) -> float:
     """Return the longest time without a right answer, from `since` to the last answer."""
-    times = sorted(answer.at for answer in record.answers if answer.is_ok and answer.at > since)
-    ended = max((answer.at for answer in record.answers), default=since)
-    return max(later - sooner for sooner, later in itertools.pairwise([since, *times, max(ended, since)]))
+    after = [answer for answer in record.answers if answer.at > since]
+    ended = max((answer.at for answer in after), default=since)
+    return longest_gap_s(since, (answer.at for answer in after if answer.is_ok), ended)
 
 
 def seconds_until(condition: Callable[[], bool], since: float) -> float:

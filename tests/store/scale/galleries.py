@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 
+from configs.tuning import SearchTuning
 from store.errors import CollectionNotFound
 from store.gallery import Gallery
 from store.indexing import IndexKeeper
@@ -20,7 +21,7 @@ from tests.store.scale.loading import TENANT, load, loading
 from tests.store.scale.vectors import Population, persons
 
 LARGE = "large"
-SIGN_FACES = 5_000_000  # as the service keeps by default
+SIGN_FACES = SearchTuning().sign_faces  # as the service does
 PHOTOS = 2  # per person; a probe is a third
 STATEMENT_TIMEOUT_S = 600.0
 

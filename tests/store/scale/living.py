@@ -13,7 +13,7 @@ from store.types import NewPerson
 from tests.store.faces import CONTRACT, face
 from tests.store.scale.galleries import LARGE, PHOTOS, SIGN_FACES, fill_large, index_large, opened
 from tests.store.scale.loading import TENANT, person_id
-from tests.store.scale.measuring import LIMIT, Times, recall, search, timed, times
+from tests.store.scale.measuring import LIMIT, Times, read_signs, recall, search, timed, times
 from tests.store.scale.truth import Numbers, nearest_persons
 from tests.store.scale.vectors import Embeddings, Population, persons, probes
 
@@ -32,8 +32,7 @@ async def measure_living(url: str, faces: int) -> list[dict[str, Any]]:
     newcomers = np.concatenate(list(persons(NEWCOMERS, 20_000, 1)))[:, 0]
     rows: list[dict[str, Any]] = []
     async with opened(url, exact_below=faces, max_connections=8, sign_faces=SIGN_FACES) as gallery:
-        await search(gallery, LARGE, asked[0])
-        await gallery.signs_read()
+        await read_signs(gallery, LARGE, asked[0])
         rows.append(_row("at rest", await times(url, gallery, LARGE, asked)))
         alone, _ = await enrol_while(url, gallery, newcomers[:10_000], 4, None)
         rows.append({"state": "4 clients enrol, none searches", "changes_per_second": alone})

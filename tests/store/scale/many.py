@@ -8,7 +8,7 @@ import numpy as np
 from store.gallery import Gallery
 from tests.store.scale.galleries import LARGE, PHOTOS, SIGN_FACES, fill_large, index_large, opened
 from tests.store.scale.loading import load, loading
-from tests.store.scale.measuring import Times, search, timed
+from tests.store.scale.measuring import Times, read_signs, search, timed
 from tests.store.scale.truth import Numbers
 from tests.store.scale.vectors import DIMENSION, Embeddings, Population, persons, probes
 
@@ -40,8 +40,7 @@ async def measure_many(url: str, collections: int, large_faces: int) -> list[dic
     await index_large(url, large_faces)
     large_asked = probes(Population(), SEARCHES // 2, PHOTOS)
     async with opened(url, exact_below=large_faces, sign_faces=SIGN_FACES) as gallery:
-        await search(gallery, LARGE, large_asked[0])
-        await gallery.signs_read()
+        await read_signs(gallery, LARGE, large_asked[0])
 
         async def either(number: int) -> bool:
             if number % 2:

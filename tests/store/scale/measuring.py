@@ -47,6 +47,14 @@ async def search(gallery: Gallery, id: str, probe: Embeddings) -> SearchOutcome:
     return await gallery.search(TENANT, id, CONTRACT.id, probe[None], LIMIT)
 
 
+async def read_signs(gallery: Gallery, id: str, probe: Embeddings) -> float:
+    """Have the gallery read the signs of a collection; return the seconds that it took."""
+    started = time.perf_counter()
+    await search(gallery, id, probe)
+    await gallery.signs_read()
+    return time.perf_counter() - started
+
+
 async def recall(gallery: Gallery, id: str, probes: Embeddings, truth: Numbers) -> Recall:
     """Search with each of `probes`. `truth`: int64 (probes, 10), persons by their number, nearest first."""
     first, ten = [], []

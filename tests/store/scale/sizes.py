@@ -1,6 +1,5 @@
 """One collection of 10,000 to a million faces, exact and through its index."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 
 from store.signs import BYTES_PER_FACE
 from tests.store.scale.galleries import LARGE, PHOTOS, fill_large, index_large, opened
-from tests.store.scale.measuring import LIMIT, Times, recall, search, times
+from tests.store.scale.measuring import LIMIT, Times, read_signs, recall, times
 from tests.store.scale.truth import Numbers, nearest_persons
 from tests.store.scale.vectors import Embeddings, Population, persons, probes
 
@@ -38,10 +37,7 @@ async def measure_size(
             )
             print(rows[-1], flush=True)
     async with opened(url, exact_below=faces, sign_faces=faces) as gallery:
-        started = time.perf_counter()
-        await search(gallery, LARGE, asked[0])
-        await gallery.signs_read()
-        seconds = time.perf_counter() - started
+        seconds = await read_signs(gallery, LARGE, asked[0])
         found = await recall(gallery, LARGE, asked, truth)
         rows.append(
             {"faces": faces, "tier": "signs", "ef_search": None}
