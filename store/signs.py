@@ -52,21 +52,16 @@ class Signs:
         if len(self) <= count:
             return self.keys
         differences = self._differences(signs_of(probe))
-        # Counting is a tenth of a selection: differences are small whole numbers.
-        enough = np.searchsorted(np.cumsum(np.bincount(differences, minlength=DIMENSION + 1)), count)
-        near = np.flatnonzero(differences <= enough)
+        most = np.partition(differences, count - 1)[count - 1]
+        near = np.flatnonzero(differences <= most)
         return self.keys[near[np.argsort(differences[near], kind="stable")[:count]]]
 
     def _differences(self, probe: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint16]:
         found = np.zeros(len(self), np.uint16)
-        different, count = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8)  # made once: half of the time else
         for start in range(0, len(self), BLOCK):
-            block = self.words[:, start : start + BLOCK]
-            counts, size = found[start : start + BLOCK], block.shape[1]
-            for word, of_probe in zip(block, probe, strict=True):
-                np.bitwise_xor(word, of_probe, out=different[:size])
-                np.bitwise_count(different[:size], out=count[:size])
-                np.add(counts, count[:size], out=counts)
+            counts = found[start : start + BLOCK]
+            for word, of_probe in zip(self.words[:, start : start + BLOCK], probe, strict=True):
+                np.add(counts, np.bitwise_count(word ^ of_probe), out=counts)
         return found
 
 
