@@ -3,7 +3,7 @@
 Two vectors at an angle differ in as many of their signs as the angle is of a half turn, give or take 11 of 512
 (Charikar, "Similarity estimation techniques from rounding algorithms", 2002). Of 400 face-like probes among a million
 faces, the nearest face was always among the 50 whose signs differ least. Comparing a probe with the signs of a million
-takes 14 ms on one core; with 2 KB of each embedding, a second.
+takes 9 ms on one core, with their whole embeddings 0.8 s.
 """
 
 from dataclasses import dataclass
