@@ -1,7 +1,7 @@
 """Search at scale: `uv run faceserve bench search PART`, with face-like embeddings from a fixed seed.
 
-`sizes`, `collections` and `changes` go through the gallery as the service does; `tuning` and `alternatives` try other
-indexes in the place of the collection's own. `distribution` shows how face-like the embeddings are.
+`sizes`, `signs`, `collections` and `changes` go through the gallery as the service does; `tuning` and `alternatives`
+try other indexes in the place of the collection's own. `distribution` shows how face-like the embeddings are.
 """
 
 import argparse
@@ -49,9 +49,17 @@ def measure_distribution(options: argparse.Namespace) -> Rows:
 def measure_sizes(options: argparse.Namespace) -> Rows:
     rows: Rows = []
     for faces in options.faces or (10_000, 100_000):
-        truth = options.data / f"truth-{faces}-{options.probes}.npy" if options.data else None
         with server(options.data, f"large-{faces}") as url:
+            truth = _truth(options, faces)
             rows += asyncio.run(sizes.measure_size(url, faces, options.probes, options.ef_search, truth))
+    return rows
+
+
+def measure_signs(options: argparse.Namespace) -> Rows:
+    rows: Rows = []
+    for faces in options.faces or (10_000, 100_000):
+        with server(options.data, f"large-{faces}") as url:
+            rows.append(asyncio.run(sizes.measure_signs(url, faces, options.probes, _truth(options, faces))))
     return rows
 
 
@@ -85,6 +93,7 @@ def measure_alternatives(options: argparse.Namespace) -> Rows:
 PARTS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "distribution": measure_distribution,
     "sizes": measure_sizes,
+    "signs": measure_signs,
     "collections": measure_collections,
     "changes": measure_changes,
     "tuning": measure_tuning,
@@ -107,6 +116,8 @@ TITLES = {
     "own_person": "own person first",
     "seconds": "built in s",
     "megabytes": "index MB",
+    "read_s": "read in s",
+    "memory_mb": "MB",
     "changes_per_second": "changes/s",
     "deleted_found": "deleted found",
     "took_s": "took s",
@@ -121,6 +132,10 @@ DIGITS = {
     "p99_ms": 1,
     "p99_ms_4": 1,
 }
+
+
+def _truth(options: argparse.Namespace, faces: int) -> Path | None:
+    return options.data / f"truth-{faces}-{options.probes}.npy" if options.data else None
 
 
 def _columns(rows: Rows) -> list[str]:

@@ -127,8 +127,7 @@ def running_nodes(workers: int = 2) -> Iterator[Nodes]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         postgres = stack.enter_context(temporary_postgres(port=free_port()))
         asyncio.run(apply_migrations(postgres.url))
-        # at Ray's own 15, whatever else runs on the machine starves the replicas
-        environment = node_environment(postgres) | {"RAY_worker_niceness": "0"}
+        environment = node_environment(postgres)
         dashboard_port, gcs_port = free_port(), free_port()
         head = RayNode(
             "--head",

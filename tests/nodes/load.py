@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 COLLECTION = "crew"
+PAUSE_S = 0.2  # between two requests of a client: without it the clients take what a joining node needs to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def load(clients: list[httpx.Client], photo: bytes, record: Record) -> Iterator[
         client = Client(http, photo, record)
         while not is_over.is_set():
             client.enroll() if number % 3 == 0 else client.search()
+            is_over.wait(PAUSE_S)
 
     threads = [threading.Thread(target=keep_asking, args=pair) for pair in enumerate(clients)]
     for thread in threads:

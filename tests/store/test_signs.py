@@ -62,6 +62,17 @@ def test_nearest_are_those_with_the_fewest_different_signs() -> None:
     assert len(signs.nearest(probe, 1000)) == 400
 
 
+def test_what_is_near_is_found_among_many() -> None:
+    random = np.random.default_rng(2)
+    embeddings = random.standard_normal((60_000, 512), np.float32)  # more than are compared in all their signs
+    signs = Signs.none().joined(np.arange(60_000, dtype=">i8").tobytes(), np.packbits(embeddings > 0, axis=1).tobytes())
+
+    for number in range(0, 60_000, 1500):
+        photo = embeddings[number] + 1.2 * random.standard_normal(512, np.float32)  # a cosine of about 0.64
+
+        assert signs.nearest(photo, 64)[0] == number
+
+
 async def test_signs_are_packed_as_pgvector_packs_them(
     signed: Gallery, photos: np.ndarray, connection: asyncpg.Connection
 ) -> None:
@@ -69,7 +80,8 @@ async def test_signs_are_packed_as_pgvector_packs_them(
     signs = signed._signs.get(*keys, FACES)
 
     assert signs is not None
-    np.testing.assert_array_equal(signs.words.T, [signs_of(photo) for photo, _ in photos])
+    words = np.column_stack((signs.first.T, signs.others))
+    np.testing.assert_array_equal(words, [signs_of(photo) for photo, _ in photos])
     assert signs.last == signs.keys[-1] == await connection.fetchval("select max(face_pk) from faces")
 
 

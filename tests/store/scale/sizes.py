@@ -1,4 +1,4 @@
-"""One collection of 10,000 to a million faces, exact and through its index."""
+"""One collection of 10,000 to a million faces: exact, through its index, and by signs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,7 +19,7 @@ EXACT_SEARCHES_S = 20.0  # about as long as exact searches of one row may take
 async def measure_size(
     url: str, faces: int, probe_count: int, ef_searches: Sequence[int], truth_path: Path | None
 ) -> list[dict[str, Any]]:
-    """Return a row for each of `ef_searches` in the indexed tier, one for signs and one for the exact tier."""
+    """Return a row for each of `ef_searches` in the indexed tier, and one for the exact tier."""
     population = Population()
     await fill_large(url, population, faces)
     index = await index_large(url, exact_below=faces)
@@ -36,16 +36,6 @@ async def measure_size(
                 | asdict(index)
             )
             print(rows[-1], flush=True)
-    async with opened(url, exact_below=faces, sign_faces=faces) as gallery:
-        seconds = await read_signs(gallery, LARGE, asked[0])
-        found = await recall(gallery, LARGE, asked, truth)
-        rows.append(
-            {"faces": faces, "tier": "signs", "ef_search": None}
-            | _columns(await times(url, gallery, LARGE, asked), await times(url, gallery, LARGE, asked, clients=4))
-            | {"recall_1": found.first, "recall_10": found.ten}
-            | {"seconds": seconds, "megabytes": faces * BYTES_PER_FACE / 1e6}
-        )
-        print(rows[-1], flush=True)
     async with opened(url, exact_below=4 * faces) as gallery:
         few = max(20, min(200, int(EXACT_SEARCHES_S / (faces * 0.7e-6))))
         found = await recall(gallery, LARGE, asked[:20], truth[:20])
@@ -59,6 +49,23 @@ async def measure_size(
             | {"own_person": float(np.mean(truth[:, 0] == np.arange(len(asked))))}
         )
     return rows
+
+
+async def measure_signs(url: str, faces: int, probe_count: int, truth_path: Path | None) -> dict[str, Any]:
+    """Return the row of the tier that needs no index."""
+    population = Population()
+    await fill_large(url, population, faces)
+    asked = probes(population, min(probe_count, faces // PHOTOS), PHOTOS)
+    truth = known_truth(truth_path, population, faces, asked)
+    async with opened(url, exact_below=faces, sign_faces=faces) as gallery:
+        seconds = await read_signs(gallery, LARGE, asked[0])
+        found = await recall(gallery, LARGE, asked, truth)
+        return (
+            {"faces": faces}
+            | _columns(await times(url, gallery, LARGE, asked), await times(url, gallery, LARGE, asked, clients=4))
+            | {"recall_1": found.first, "recall_10": found.ten}
+            | {"read_s": seconds, "memory_mb": faces * BYTES_PER_FACE / 1e6}
+        )
 
 
 def known_truth(path: Path | None, population: Population, faces: int, asked: Embeddings) -> Numbers:
