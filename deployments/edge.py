@@ -1,22 +1,27 @@
-"""What Serve's own HTTP server must not take from clients, taken off before it looks.
+"""What stands between clients and Serve's own HTTP server.
 
 Ray Serve 2.60 lets a header of the request lift its time limit, ignore that the client left, and choose among replicas,
-and answers 500 to any of them that is no UTF-8. This is put in front of it by the environment of every node:
-`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.edge:middlewares`.
+and answers 500 to any of them that is no UTF-8: those are taken off before it looks. Where the replica that worked on a
+request died, it gives no answer, or one in plain words: that becomes an error of ours. This is put in front of it by
+the environment of every node: `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.edge:middlewares`.
 """
 
 import uuid
 
+from starlette.datastructures import Headers as HeaderView
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.middleware import REQUEST_ID
+from deployments.problems import Interrupted, problem_response
 
 # Written with hyphens; Serve reads underscores as the same.
 SERVE_HEADERS = frozenset(
     {b"x-request-timeout-seconds", b"x-request-disconnect-disabled", b"serve-multiplexed-model-id", b"x-session-id"}
 )
 SERVE_PREFIX = b"x-serve-"
+OWN_ROUTES = "/-/"  # of Serve: for load balancers, which expect its words
+SERVE_ERRORS = frozenset({408, 500, 503})
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -26,7 +31,7 @@ def middlewares() -> list[Middleware]:
 
 
 class Edge:
-    """ASGI middleware that drops the headers that steer Serve, and request ids that are not plain words."""
+    """ASGI middleware that drops the headers that steer Serve and odd request ids, and answers where Serve does not."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,7 +39,33 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             scope = {**scope, "headers": harmless(scope["headers"])}
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"].startswith(OWN_ROUTES):
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send)
+        await self._app(scope, receive, answer.send)
+        if not answer.has_begun:
+            request_id = HeaderView(scope=scope)["x-request-id"]
+            response = problem_response(Interrupted(), request_id)
+            response.headers["x-request-id"] = request_id
+            await response(scope, receive, send)
+
+
+class _Answer:
+    """Passes a response on, unless it is an error in Serve's own words."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._is_serves = False
+        self.has_begun = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kind = HeaderView(raw=message["headers"]).get("content-type", "")
+            self._is_serves = message["status"] in SERVE_ERRORS and kind.startswith("text/plain")
+            self.has_begun = not self._is_serves
+        if not self._is_serves:
+            await self._send(message)
 
 
 def harmless(headers: Headers) -> Headers:

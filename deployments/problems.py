@@ -175,6 +175,18 @@ class RequestTimeout(Problem):
     code = "request_timeout"
 
 
+class Interrupted(Problem):
+    """What worked on the request is gone; nobody knows how far it came."""
+
+    status = 503
+    code = "unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request was interrupted and may have been carried out; repeat it, a write under its Idempotency-Key."
+        )
+
+
 STATUSES: Mapping[type[Exception], int] = {
     Unauthorized: 401,
     InsufficientScope: 403,
