@@ -1,6 +1,7 @@
 """Opens ONNX Runtime sessions that run where, and on as many threads as, they were told to."""
 
 import ctypes
+import functools
 import gc
 import os
 from collections.abc import Mapping
@@ -45,6 +46,7 @@ def open_session(
         raise ProviderUnavailable(wanted[0], tuple(available))
     if provider != "cpu" and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # CUDA and cuDNN from their wheels, which the loader's own search does not cover
+    _share_memory()
     try:
         session = onnxruntime.InferenceSession(
             (without_prelu(model) if provider == "cpu" else None) or str(model),
@@ -71,6 +73,27 @@ def release_unused_memory() -> None:
         trim(0)
 
 
+@functools.cache
+def _share_memory() -> None:
+    """Give all sessions of the process one arena on the CPU that grows by what is asked for, instead of by doubling.
+
+    The recogniser works in what the detector leaves: 24 MB less for SCRFD-10GF and ResNet-50, 9 in int8, as fast.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    left_to_runtime = -1
+    arena = onnxruntime.OrtArenaCfg(
+        {
+            "max_mem": 0,
+            "arena_extend_strategy": 1,  # kSameAsRequested
+            "initial_chunk_size_bytes": left_to_runtime,
+            "max_dead_bytes_per_chunk": left_to_runtime,
+        }
+    )
+    onnxruntime.create_and_register_allocator(memory, arena)
+
+
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     # The default is every core of the host, whatever the cgroup allows, for each session anew.
@@ -81,6 +104,7 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     # Plans of memory for each shape of input save no time here and hold 36 MB of SCRFD-10GF and ResNet-50, 17 in int8.
     options.enable_mem_pattern = False
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = LOG_ERRORS_ONLY
     return options
 
