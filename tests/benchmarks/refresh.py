@@ -44,6 +44,10 @@ def measurements(options: argparse.Namespace, pictures: list[str]) -> Mapping[st
         "ladder": ["ladder", models, seconds, *serve(options, "bench_l", "bench_l_int8"), *pictures],
         "ladder_sc": ["ladder", models, seconds, *serve(options, "bench_sc"), *pictures],
         "scaling": ["scaling", models, seconds],
+        "scaling_fast": [
+            *("scaling", models, seconds, "--pack=bench_l_int8", f"--provider={options.providers[-1]}"),
+            *("--axes", "replicas", "proxy"),
+        ],
         "gpu": ["gpu", models, seconds],
     }
     if options.real and options.photos:

@@ -1,4 +1,4 @@
-"""How this service scales: replicas and threads, faces in the gallery, faces in a picture, size of the picture.
+"""How this service scales: replicas and threads, faces in the gallery and in a picture, size of the picture, proxies.
 
 The pictures are generated, for the packs of `faceserve bench packs`; each axis varies one thing and leaves the rest at
 one replica of one thread per core, one enrolled face, one face per picture, 1280x960. What the ladder says of ratios
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--provider", default="cpu")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each load")
     parser.add_argument("--galleries", type=int, nargs="*", default=GALLERIES, help="faces enrolled, ascending")
-    parser.add_argument("--axes", nargs="+", choices=tuple(AXES), default=tuple(AXES))
+    parser.add_argument("--axes", nargs="+", choices=tuple(AXES), default=("replicas", "pictures", "gallery"))
     parser.add_argument("--write", metavar="NAME", help="keep the result as results/NAME.json and in the README")
     options = parser.parse_args()
     points = []
@@ -94,6 +94,15 @@ def replicas_axis(options: argparse.Namespace) -> Iterator[Point]:
         wanted = Configuration(options.pack, options.provider, replicas, threads)
         with service(options.models_dir, wanted, pictures[0]) as served:
             yield point("replicas x threads", f"{replicas} x {threads}", served, pictures, options)
+
+
+def proxy_axis(options: argparse.Namespace) -> Iterator[Point]:
+    """Vary what stands before the ingress."""
+    pictures = [jpeg(draw_picture(seed)) for seed in range(PICTURES)]
+    for proxy in ("haproxy", "python"):
+        wanted = Configuration(options.pack, options.provider, proxy=proxy)
+        with service(options.models_dir, wanted, pictures[0]) as served:
+            yield point("proxy", proxy, served, pictures, options)
 
 
 def pictures_axes(options: argparse.Namespace) -> Iterator[Point]:
@@ -171,13 +180,14 @@ def write(options: argparse.Namespace, points: list[Point]) -> None:
         ticks = [point.at for point in along]
         chart = f"{options.write}_{axis.split(',')[0].replace(' ', '_')}"
         charts[chart] = plots.lines(f"{options.pack}: {axis}", ticks, {"16 clients": rates}, "answers/s")
-    command = f"uv run faceserve bench scaling --models-dir DIR --pack {options.pack}"
+    command = f"uv run faceserve bench scaling --models-dir DIR --pack {options.pack} --provider {options.provider}"
+    command += f" --axes {' '.join(options.axes)}"
     measured = {"pack": options.pack, "points": [asdict(point) for point in points]}
     publish(options.write, command, measured, table(columns, [row(point) for point in points]), charts)
 
 
 AXES: Mapping[str, Callable[[argparse.Namespace], Iterator[Point]]] = MappingProxyType(
-    {"replicas": replicas_axis, "pictures": pictures_axes, "gallery": gallery_axis}
+    {"replicas": replicas_axis, "pictures": pictures_axes, "gallery": gallery_axis, "proxy": proxy_axis}
 )
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class Configuration:
     provider: str = "cpu"
     replicas: int = os.cpu_count() or 1
     threads: int = 1
+    proxy: str = "haproxy"
 
     @property
     def label(self) -> str:
@@ -99,7 +100,7 @@ def service(models_dir: Path, served: Configuration, photo: bytes) -> Iterator[S
         command = [
             *(BIN / "faceserve", "up", f"--port={port}", f"--data={folder}/data", f"--models={models_dir}"),
             *(f"--pack={served.pack}", f"--provider={served.provider}", f"--database-url={postgres.url}"),
-            *(f"--replicas={served.replicas}", f"--threads={served.threads}"),
+            *(f"--replicas={served.replicas}", f"--threads={served.threads}", f"--proxy={served.proxy}"),
         ]
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
