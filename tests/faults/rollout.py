@@ -71,6 +71,7 @@ def tells_the_pack(service: Service) -> bool:
         status: dict[str, Any] = service.cluster.status()
     except httpx.HTTPError:
         return False
-    message = status["message"] + status["deployments"]["Embedder"]["message"]
+    embedder = status["deployments"].get("Embedder")  # not there while Serve takes the new configuration in
+    message = status["message"] + (embedder["message"] if embedder else "")
     wanted = (service.encoder["pack"], model_file(service).name, "has sha256", "expected")
     return all(word in message for word in wanted)
