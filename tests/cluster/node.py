@@ -118,6 +118,7 @@ def node_environment(postgres: LocalPostgres) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_LOG_TO_STDERR": "0",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.edge:middlewares",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_worker_niceness": "0",  # at Ray's 15 whatever else runs on the machine comes first
         "ORT_DISABLE_TELEMETRY": "1",
     }
