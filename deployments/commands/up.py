@@ -87,7 +87,8 @@ def up(options: UpOptions, console: Console) -> None:
     Raises UpFailed and the errors of what it starts.
     """
     require_free_port(options.host, options.port)
-    stopping = stop_event()
+    stopping = threading.Event()
+    stop_on_signals(stopping)
     pack = choose_pack(options, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
     os.environ.update(
@@ -112,6 +113,7 @@ def up(options: UpOptions, console: Console) -> None:
             )
         )
         with serving(options, settings, console):
+            stop_on_signals(stopping)  # Ray puts a handler of SIGTERM in its place that prints a stack and exits
             announce(options, settings, secret, console)
             while not stopping.wait(timeout=1.0):
                 keep_running(postgres, console)
@@ -119,9 +121,8 @@ def up(options: UpOptions, console: Console) -> None:
     console.print(f"Stopped. The data stays in {options.data_dir}", soft_wrap=True)
 
 
-def stop_event() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set; another one, some seconds later, ends the process at once."""
-    stopping = threading.Event()
+def stop_on_signals(stopping: threading.Event) -> None:
+    """Have SIGINT and SIGTERM set `stopping`; another one, some seconds later, ends the process at once."""
     first = 0.0
 
     def stop(number: int, _frame: object) -> None:
@@ -134,7 +135,6 @@ def stop_event() -> threading.Event:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    return stopping
 
 
 def fast_path() -> dict[str, str]:

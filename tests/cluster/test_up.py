@@ -60,8 +60,8 @@ class Terminal:
         ]
         return [*found, *others]
 
-    def press_ctrl_c(self) -> int:
-        os.killpg(self.process.pid, signal.SIGINT)
+    def stop(self, number: signal.Signals) -> int:
+        os.killpg(self.process.pid, number) if number == signal.SIGINT else self.process.send_signal(number)
         return self.process.wait(60)
 
 
@@ -81,7 +81,8 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def test_ctrl_c_leaves_no_process_behind_and_no_data_lost(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "a service manager"])
+def test_it_stops_without_a_process_left_behind_and_no_data_lost(folder: Path, number: signal.Signals) -> None:
     terminal = Terminal(folder, "--pack=classical")
     terminal.wait_until_it_answers()
     curl = re.search(r'curl -s -H "Authorization: (Bearer \S+)" (\S+)', terminal.text)
@@ -93,7 +94,7 @@ def test_ctrl_c_leaves_no_process_behind_and_no_data_lost(folder: Path) -> None:
     )
     family = terminal.family()
 
-    code = terminal.press_ctrl_c()
+    code = terminal.stop(number)
 
     _, alive = psutil.wait_procs(family, timeout=10)
     with LocalPostgres(folder / "data" / "postgres") as postgres:
@@ -101,6 +102,8 @@ def test_ctrl_c_leaves_no_process_behind_and_no_data_lost(folder: Path) -> None:
     assert models.status_code == 200
     assert created.status_code == 201
     assert code == 0
+    assert terminal.text.rstrip().endswith(f"The data stays in {folder / 'data'}")
+    assert "***" not in terminal.text  # nor does Ray print a stack
     assert len(family) > 5
     assert not alive, [process.name() for process in alive]
     assert kept == ["kept"]
