@@ -12,8 +12,8 @@ from starlette.datastructures import Headers as HeaderView
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.middleware import REQUEST_ID
-from deployments.problems import Interrupted, problem_response
+from deployments.middleware import REQUEST_ID, Responder
+from deployments.problems import Interrupted
 
 # Written with hyphens; Serve reads underscores as the same.
 SERVE_HEADERS = frozenset(
@@ -46,9 +46,7 @@ class Edge:
         await self._app(scope, receive, answer.send)
         if not answer.has_begun:
             request_id = HeaderView(scope=scope)["x-request-id"]
-            response = problem_response(Interrupted(), request_id)
-            response.headers["x-request-id"] = request_id
-            await response(scope, receive, send)
+            await Responder(send, request_id).fail(Interrupted(), request_id, scope)
 
 
 class _Answer:
@@ -56,15 +54,13 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._is_serves = False
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             kind = HeaderView(raw=message["headers"]).get("content-type", "")
-            self._is_serves = message["status"] in SERVE_ERRORS and kind.startswith("text/plain")
-            self.has_begun = not self._is_serves
-        if not self._is_serves:
+            self.has_begun = message["status"] not in SERVE_ERRORS or not kind.startswith("text/plain")
+        if self.has_begun:
             await self._send(message)
 
 

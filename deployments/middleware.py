@@ -56,7 +56,7 @@ class Gatekeeper:
         started = time.perf_counter()
         request_id = request_id_of(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
-        responder = _Responder(send, request_id if self._echoes_request_id else None)
+        responder = Responder(send, request_id if self._echoes_request_id else None)
         try:
             if not self._admits(scope):
                 await responder.fail(Overloaded(), request_id, scope)
@@ -83,7 +83,7 @@ class Gatekeeper:
         # images are posted
         return _is_health(scope) or self._admission.admits(may_need_embedder=scope["method"] == "POST")
 
-    async def _serve(self, scope: Scope, receive: Receive, responder: "_Responder", request_id: str) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, responder: "Responder", request_id: str) -> None:
         limit_s = self._limits.request_timeout_s
         timeout = asyncio.timeout(limit_s)
         try:
@@ -137,7 +137,7 @@ class BoundedBody:
             raise BodyTimeout(f"Expected the whole request body within {self._timeout_s:g} s.") from None
 
 
-class _Responder:
+class Responder:
     """Sends a response with our headers, and knows whether it has begun: `status` is None before."""
 
     def __init__(self, send: Send, request_id: str | None) -> None:
@@ -158,7 +158,7 @@ class _Responder:
     async def fail(self, error: Exception, request_id: str, scope: Scope) -> None:
         if self.status is not None:  # too late for another status: let the server cut the connection
             raise error
-        scope["state"]["error_code"] = code_of(error)
+        scope.setdefault("state", {})["error_code"] = code_of(error)
         await problem_response(error, request_id)(scope, _nothing, self.send)
 
 

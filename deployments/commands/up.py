@@ -49,7 +49,7 @@ ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.edge:middlewares",  # headers that steer Serve
     "RAY_worker_niceness": "0",  # at Ray's 15 a PostgreSQL on the same machine takes the models' CPU
-    # Ten rounds a second of the controller cost 1.2 ms of CPU for each of 34 searches a second, two 0.4; a replica that
+    # Ten rounds a second of the controller cost 1.3 ms of CPU for each of 34 searches a second, two 0.5; a replica that
     # came or went is known half a second later.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",  # a dead proxy is replaced after three: at 10 s, half a minute
