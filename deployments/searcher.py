@@ -20,7 +20,10 @@ from deployments.ray_metrics import RayMeters
 from deployments.recall import RecallSampler
 from deployments.tracing import span
 from store.gallery import Gallery
+from store.housekeeping import keep_doing
 from store.indexing import IndexKeeper
+
+PURGE_EVERY_S = 10.0
 
 
 class Searcher:
@@ -44,29 +47,31 @@ class Searcher:
         self._meters = RayMeters()
         self._recall = RecallSampler(self._gallery, self._meters)
         self._watch = asyncio.create_task(watch_loop(self._meters, self._record_pool))
-        self._keeper: asyncio.Task[None] | None = None
+        self._chores = [asyncio.create_task(keep_doing(self._gallery.purge, "purge", PURGE_EVERY_S))]
         if settings.builds_indexes:
-            self._keeper = asyncio.create_task(IndexKeeper(url, self._gallery).run())
+            self._chores.append(asyncio.create_task(IndexKeeper(url, self._gallery).run()))
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take new knobs without a restart."""
         tuning = SearchTuning.model_validate(config)
-        self._recall.share = tuning.recall_samples
         await self._gallery.reconfigure(
             ef_search=tuning.ef_search,
             exact_below=tuning.exact_below,
             rerank=tuning.rerank,
             sign_faces=tuning.sign_faces,
         )
+        self._recall.share = tuning.recall_samples
 
     async def execute(self, operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return what the gallery's `operation` returns. Raises StoreError."""
         if operation not in GALLERY_OPERATIONS:
             raise ValueError(f"expected an operation of the gallery, found {operation!r}")
         started = time.perf_counter()
-        with span(f"store.{operation}"):
-            result = await getattr(self._gallery, operation)(*args, **kwargs)
-        self._meters.record(STORE_SECONDS, time.perf_counter() - started, operation)
+        try:
+            with span(f"store.{operation}"):
+                result = await getattr(self._gallery, operation)(*args, **kwargs)
+        finally:  # what fails after the time it is given is what an operator looks for
+            self._meters.record(STORE_SECONDS, time.perf_counter() - started, operation)
         if operation == "search":
             self._meters.record(SEARCHES, 1, "exact" if result.is_exact else "indexed")
             self._recall.consider(result, args, kwargs)
@@ -82,8 +87,8 @@ class Searcher:
         """Close the connections when Serve retires the replica."""
         await stop_watching(self._watch)
         await self._recall.close()
-        if self._keeper is not None:
-            await stop_watching(self._keeper)
+        for chore in self._chores:
+            await stop_watching(chore)
         await self._gallery.close()
 
 

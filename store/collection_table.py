@@ -32,6 +32,16 @@ UPDATABLE = (
     "detection",
 )
 
+PURGED_AT_ONCE = 1000
+PURGE_FACES = """
+    delete from faces
+    where face_pk in (select face_pk from embeddings where collection_pk = $1 limit $2)
+"""
+PURGE_PERSONS = """
+    delete from persons
+    where person_pk in (select person_pk from persons where collection_pk = $1 limit $2)
+"""
+
 
 async def create(connection: Connection, tenant: str, new: NewCollection) -> Collection:
     """Create the collection, and its contract if it is the first of it. Raises CollectionExists."""
@@ -162,23 +172,21 @@ async def delete(connection: Connection, tenant: str, id: str, *, force: bool) -
     await connection.execute("update collections set deleted_at = now() where collection_pk = $1", row["collection_pk"])
 
 
-async def purge_chunk(connection: Connection, persons: int = 100) -> bool:
-    """Remove some persons of a deleted collection, or its row after the last; return whether there was any."""
+async def purge_chunk(connection: Connection) -> bool:
+    """Remove some faces of a deleted collection, after the last some persons, after the last its row.
+
+    Returns whether there was any. Faces come first, since a person may have a million of them, and one statement must
+    come to its end in time.
+    """
     collection_pk = await connection.fetchval(
         "select collection_pk from collections where deleted_at is not null order by collection_pk limit 1"
     )
     if collection_pk is None:
         return False
-    status = await connection.execute(
-        """
-        delete from persons
-        where person_pk in (select person_pk from persons where collection_pk = $1 order by id limit $2)
-        """,
-        collection_pk,
-        persons,
-    )
-    if status == "DELETE 0":
-        await connection.execute("delete from collections where collection_pk = $1", collection_pk)
+    for sql in (PURGE_FACES, PURGE_PERSONS):
+        if await connection.execute(sql, collection_pk, PURGED_AT_ONCE) != "DELETE 0":
+            return True
+    await connection.execute("delete from collections where collection_pk = $1", collection_pk)
     return True
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from store.errors import InvalidValue, StoreUnavailable
+from store.errors import DatabaseRefused, InvalidValue, StoreUnavailable
 
 Connection: TypeAlias = Any  # asyncpg.Connection, or the pool's proxy for one; asyncpg has no stubs
 Row: TypeAlias = Any  # asyncpg.Record
@@ -16,13 +16,18 @@ INVALID = (
     asyncpg.exceptions._base.DataError,  # found by the driver before it sends
     asyncpg.CheckViolationError,
 )
+# What trying again does not change, told without the names that the server tells.
+REFUSED = {
+    asyncpg.InvalidAuthorizationSpecificationError: "it does not accept the user or the password of the URL",
+    asyncpg.InvalidCatalogNameError: "there is no database of the name in the URL",
+    asyncpg.ClientConfigurationError: "expected a URL like postgresql://user:password@host:5432/database",
+    asyncpg.InsufficientPrivilegeError: "the user of the URL lacks a privilege",
+}
 UNAVAILABLE = (
     OSError,  # refused, reset, no such socket; TimeoutError is one
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutdown, crash, starting up, statement timeout
     asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,  # the former primary, after a failover
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.LockNotAvailableError,
@@ -43,11 +48,13 @@ LOST = (
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Raise StoreUnavailable or InvalidValue for what the driver raises inside."""
+    """Raise StoreUnavailable, DatabaseRefused or InvalidValue for what the driver raises inside."""
     try:
         yield
     except INVALID as exc:
         raise InvalidValue("request", "the database does not accept it") from exc
+    except tuple(REFUSED) as exc:
+        raise DatabaseRefused(next(reason for kind, reason in REFUSED.items() if isinstance(exc, kind))) from exc
     except UNAVAILABLE as exc:
         raise StoreUnavailable() from exc
 

@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailable
+│   └── DatabaseRefused
 ├── SchemaMismatch
 ├── UnsupportedDatabase
 ├── CollectionNotFound, PersonNotFound, FaceNotFound, FaceImageNotFound
@@ -29,9 +30,20 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):
-    """The database cannot be reached right now; try again."""
+    """The database cannot be reached right now, or is too busy; try again."""
 
     code = "database_unavailable"
+
+
+class DatabaseRefused(StoreUnavailable):
+    """The database does not let the service in."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The database does not let the service in: {self.reason}."
 
 
 class SchemaMismatch(StoreError):

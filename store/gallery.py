@@ -18,6 +18,7 @@ from store import collection_table, enrollment, face_table, person_table
 from store.driver import Connection
 from store.idempotency import find_outcome, once
 from store.pool import Database, PoolSettings, PoolUsage
+from store.purging import purge_some
 from store.search import SearchSettings, search_collection, verify_person
 from store.sign_shelf import SignShelf
 from store.types import (
@@ -97,7 +98,7 @@ class Gallery:
         """Change how is searched, while searches run. Raises ValueError for values out of bounds."""
         changes = {"exact_below": exact_below, "rerank": rerank}
         settings = replace(self._settings, **{name: value for name, value in changes.items() if value is not None})
-        if ef_search is not None:
+        if ef_search not in (None, self._database.settings.ef_search):
             await self._database.change_ef_search(ef_search)
         self._settings = settings
         if sign_faces is not None:
@@ -106,6 +107,11 @@ class Gallery:
     async def signs_read(self) -> None:
         """Return when the signs that searches have asked for are in memory, or could not be read."""
         await self._signs.settled()
+
+    async def purge(self) -> None:
+        """Remove what force-deleted collections held, and idempotency keys that have expired."""
+        while await self._database.write(purge_some):
+            pass
 
     async def ping(self) -> None:
         """Return if the database answers."""

@@ -1,27 +1,23 @@
-"""Builds and drops the HNSW indexes of large collections, and removes what deleted ones left behind.
+"""Builds and drops the HNSW indexes of large collections.
 
 Every search replica runs an `IndexKeeper`; an advisory lock lets one of them work at a time. It has its own
 connection, since a build takes minutes and pooled sessions have a statement timeout.
 """
 
-import asyncio
 import logging
 import re
 from dataclasses import dataclass
 
 import asyncpg
 
-from store.collection_table import purge_chunk
 from store.driver import Connection, driver_errors
-from store.errors import StoreUnavailable
 from store.gallery import Gallery
-from store.idempotency import purge_keys
+from store.housekeeping import keep_doing
 from store.rows import index_name
 
 KEEPER_LOCK = 7_236_410_002  # advisory lock key, ours alone
 # Among 100,000 faces m 24 finds as many persons in as many milliseconds as m 16, and takes three times as long to make.
 M, EF_CONSTRUCTION = 16, 128
-MAX_DOUBLINGS = 5  # of the pause between steps, while they fail
 BUILD_BYTES = 2500  # per face: 1.8 KB of graph and some air
 
 logger = logging.getLogger(__name__)
@@ -53,20 +49,8 @@ class IndexKeeper:
 
     async def run(self) -> None:
         """Step every `interval_s` until cancelled; after failures less and less often, as builds cost much."""
-        failures = 0
         try:
-            while True:
-                try:
-                    await self.run_once()
-                    failures = 0
-                except StoreUnavailable as exc:
-                    failures += 1
-                    logger.warning("The index keeper waits for the database: %r", exc.__cause__)
-                except Exception:  # searches stay exact without a keeper; a later step may do what this one could not
-                    failures += 1
-                    logger.exception("The index keeper failed")
-                pause_s = self._interval_s * 2 ** min(failures, MAX_DOUBLINGS)
-                await asyncio.sleep(pause_s)
+            await keep_doing(self.run_once, "index keeper", self._interval_s)
         finally:
             await self.close()
 
@@ -121,7 +105,6 @@ class IndexKeeper:
         for name in dropped:
             await connection.execute(f"drop index concurrently if exists {name}")
             logger.info("Dropped index %s", name)
-        await _purge(connection)
         built = tuple(sorted(wanted - kept))
         for name in built:
             collection_pk, contract_pk, face_count = counts[name]
@@ -130,16 +113,7 @@ class IndexKeeper:
             memory_mb = min(64 + face_count * BUILD_BYTES // 2**20, self._max_build_memory_mb)
             await connection.execute(f"set maintenance_work_mem = '{memory_mb:d}MB'")
             await _build(connection, collection_pk, contract_pk)
-            await _purge(connection)  # a build takes long; what is to be deleted does not wait for the next as well
         return KeptIndexes(True, built, dropped)
-
-
-async def _purge(connection: Connection) -> None:
-    """Remove what deleted collections held, and keys that have expired."""
-    while await purge_chunk(connection):
-        pass
-    while await purge_keys(connection):
-        pass
 
 
 async def _existing_indexes(connection: Connection) -> dict[str, bool]:

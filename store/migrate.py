@@ -36,7 +36,8 @@ async def apply_migrations(url: str) -> list[Migration]:
     """Apply what the database lacks, each migration in a transaction of its own; return those applied.
 
     Migrators wait for each other. Creates the extension `vector`, which may need a superuser.
-    Raises UnsupportedDatabase, SchemaMismatch (the database is newer than this release), StoreUnavailable.
+    Raises UnsupportedDatabase, SchemaMismatch (the database is newer than this release), StoreUnavailable,
+    DatabaseRefused.
     """
     with driver_errors():
         connection = await asyncpg.connect(url, server_settings={"application_name": "faceserve migrate"})

@@ -14,18 +14,13 @@ import numpy.typing as npt
 from pgvector import Vector
 
 from store.driver import Connection, driver_errors, is_connection_lost
-from store.errors import StoreUnavailable
+from store.errors import DatabaseRefused, StoreUnavailable
 from store.migrate import check_schema, check_support
 
 T = TypeVar("T")
 
 RETRY_DELAYS_S = (0.02, 0.1)  # a restarted server leaves each pooled connection broken once
 MAX_EF_SEARCH = 1000  # pgvector's bound; beyond it the startup packet's value silently becomes 40
-HOPELESS = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,  # no such database
-    asyncpg.ClientConfigurationError,  # not a URL
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Database:
     async def open(cls, url: str, settings: PoolSettings, *, wait_s: float = 30.0) -> "Database":
         """Connect, trying for `wait_s` while the server is not reachable.
 
-        Raises StoreUnavailable (at once where waiting cannot help), UnsupportedDatabase, SchemaMismatch.
+        Raises StoreUnavailable, UnsupportedDatabase, SchemaMismatch, and at once DatabaseRefused.
         """
         deadline = asyncio.get_running_loop().time() + wait_s
         while True:
@@ -83,8 +78,10 @@ class Database:
                 with driver_errors():
                     await _check(url, settings)
                     return cls(url, settings, await open_pool(url, settings))
-            except StoreUnavailable as exc:
-                if isinstance(exc.__cause__, HOPELESS) or asyncio.get_running_loop().time() > deadline:
+            except DatabaseRefused:
+                raise
+            except StoreUnavailable:
+                if asyncio.get_running_loop().time() > deadline:
                     raise
             await asyncio.sleep(0.5)
 

@@ -14,6 +14,7 @@ from store.signs import Signs
 
 CHUNK = 20_000  # faces read by one statement, 0.2 s
 REFRESH_S = 1.0  # how long new faces are at most read with every search instead
+IN_USE_S = 60.0  # after its last search a collection has to make room for another one
 DEAD_SHARE = 0.25  # of faces that were deleted since, from which on all are read anew
 
 # The order of faces does not matter to the aggregates, as long as both see the same.
@@ -35,20 +36,28 @@ Key = tuple[int, int]  # collection, contract
 class _Kept:
     signs: Signs
     read_at: float
+    used_at: float
 
 
 class SignShelf:
-    """The signs of the collections that were searched last, as far as `most_faces` allows."""
+    """The signs of the collections that were searched last, as far as `most_faces` allows.
+
+    Collections are read for the first time one after the other, over one connection. While a part is joined to the
+    faces that one is known to have, these take their memory twice.
+    """
 
     def __init__(self, database: Database, most_faces: int) -> None:
         self._database = database
         self._most_faces = most_faces
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # the last used last
         self._reading: dict[Key, asyncio.Task[None]] = {}
+        self._coming: dict[Key, int] = {}  # faces of collections that are read for the first time, or wait for it
+        self._turn = asyncio.Lock()
 
     def get(self, collection_pk: int, contract_pk: int, face_count: int) -> Signs | None:
         """Return the signs of a collection as they were a second ago or so; None until they have been read.
 
+        None, too, where they would have to take the place of others that are in use.
         Writers of a collection wait for each other and take keys while they do, so that a face which is not in the
         signs has a key above `Signs.last`.
         """
@@ -59,10 +68,15 @@ class SignShelf:
         if kept is not None and len(kept.signs) * (1 - DEAD_SHARE) > face_count + CHUNK:
             del self._kept[key]
             kept = None
-        if kept is None or time.monotonic() - kept.read_at > REFRESH_S:
-            self._read(key)
+        now = time.monotonic()
         if kept is None:
+            if key not in self._coming and self._has_room(face_count, now):
+                self._coming[key] = face_count
+                self._read(key)
             return None
+        if now - kept.read_at > REFRESH_S:
+            self._read(key)
+        kept.used_at = now
         self._kept.move_to_end(key)
         return kept.signs
 
@@ -90,16 +104,32 @@ class SignShelf:
 
     async def _refresh(self, key: Key) -> None:
         kept = self._kept.get(key)
-        signs = Signs.none() if kept is None else kept.signs
-        with contextlib.suppress(StoreError):  # the next search tries again
-            while True:
-                before = signs
-                keys, words = await self._database.read(partial(_read_chunk, key=key, last=before.last))
-                signs = await asyncio.to_thread(before.joined, keys, words)
-                if len(signs) - len(before) < CHUNK:
-                    break
-            self._kept[key] = _Kept(signs, time.monotonic())
-            self._bound()
+        try:
+            async with self._turn if kept is None else contextlib.nullcontext():
+                signs = await self._read_on(key, Signs.none() if kept is None else kept.signs)
+        except StoreError:  # the next search tries again
+            return
+        finally:
+            self._coming.pop(key, None)
+        now = time.monotonic()
+        self._kept[key] = _Kept(signs, now, now if kept is None else kept.used_at)
+        self._bound()
+
+    async def _read_on(self, key: Key, signs: Signs) -> Signs:
+        while True:
+            before = signs
+            keys, words = await self._database.read(partial(_read_chunk, key=key, last=before.last))
+            signs = await asyncio.to_thread(before.joined, keys, words)
+            if len(signs) - len(before) < CHUNK:
+                return signs
+
+    def _has_room(self, face_count: int, now: float) -> bool:
+        """Whether so many faces fit beside those that are read and those of collections in use.
+
+        Else two collections that do not fit together would be read again and again in each other's place.
+        """
+        in_use = sum(len(kept.signs) for kept in self._kept.values() if now - kept.used_at < IN_USE_S)
+        return in_use + sum(self._coming.values()) + face_count <= self._most_faces
 
     def _bound(self) -> None:
         while sum(len(kept.signs) for kept in self._kept.values()) > self._most_faces:

@@ -1,12 +1,15 @@
 import asyncio
+from collections.abc import Callable
 
 import asyncpg
 import pytest
 
 from store import migrate
-from store.errors import SchemaMismatch, StoreUnavailable, UnsupportedDatabase
+from store.errors import DatabaseRefused, SchemaMismatch, StoreUnavailable, UnsupportedDatabase
 from store.gallery import Gallery
+from store.local import LocalPostgres
 from store.migrate import apply_migrations, check_schema, check_support, migrations, schema_version
+from tests.store.conftest import execute
 
 
 async def test_all_migrations_are_applied_once(empty_url: str) -> None:
@@ -77,6 +80,31 @@ async def test_old_versions_of_postgres_and_pgvector_are_refused(
 
     assert (pgvector.value.what, pgvector.value.expected) == ("pgvector", "99.0.0")
     assert (postgres.value.what, postgres.value.expected) == ("PostgreSQL", "99")
+
+
+@pytest.mark.parametrize(
+    ("url_of", "told"),
+    [
+        (lambda server: server.url_of("nowhere"), "there is no database of the name"),
+        (lambda _: "nowhere", "expected a URL like postgresql://"),
+        (lambda server: server.url.replace("//postgres", "//nobody"), "does not accept the user or the password"),
+    ],
+    ids=["database", "URL", "user"],
+)
+async def test_a_database_that_refuses_says_what_it_refuses(
+    postgres: LocalPostgres, url_of: Callable[[LocalPostgres], str], told: str
+) -> None:
+    with pytest.raises(DatabaseRefused, match=told):
+        await apply_migrations(url_of(postgres))
+
+
+async def test_a_user_without_the_privilege_to_migrate_is_told(postgres: LocalPostgres, url: str) -> None:
+    await execute(postgres, "create role guest login")
+    try:
+        with pytest.raises(DatabaseRefused, match="lacks a privilege"):
+            await apply_migrations(url.replace("//postgres@", "//guest@"))
+    finally:
+        await execute(postgres, "drop role guest")
 
 
 async def test_an_unreachable_database_is_unavailable() -> None:

@@ -152,9 +152,9 @@ async def test_a_keeper_survives_a_restart(server: LocalPostgres, gallery: Galle
 async def test_ef_search_cannot_change_while_the_database_is_away(server: LocalPostgres, gallery: Gallery) -> None:
     kill(server)
     with pytest.raises(StoreUnavailable):
-        await gallery.reconfigure(ef_search=200)
+        await gallery.reconfigure(ef_search=150)
     server.start()
 
     await gallery.ping()
-    await gallery.reconfigure(ef_search=200)
+    await gallery.reconfigure(ef_search=150)
     await gallery.ping()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import store.search
+import store.sign_shelf
 from store.gallery import Gallery
 from store.signs import Signs, signs_of
 from store.types import NewPerson
@@ -154,12 +155,20 @@ async def test_more_persons_than_candidates_are_found_by_looking_deeper(
     assert len(found) == 3
 
 
-async def test_signs_are_kept_for_as_many_faces_as_is_said(signed: Gallery, photos: np.ndarray) -> None:
+async def test_signs_are_kept_for_as_many_faces_as_is_said(
+    signed: Gallery, photos: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await signed.create_collection("acme", collection(id="guests"))
     for number, (photo, _) in enumerate(photos[:60]):
         await enroll(signed, f"g{number}", photo, collection_id="guests")
     await signed.reconfigure(sign_faces=FACES)
 
+    await read(signed, "guests")
+
+    assert (await search(signed, photos[7, 1], id="guests"))[1]  # there is no room beside the one in use
+    assert not (await search(signed, photos[7, 1]))[1]
+
+    monkeypatch.setattr(store.sign_shelf, "IN_USE_S", 0.0)
     await read(signed, "guests")
 
     assert not (await search(signed, photos[7, 1], id="guests"))[1]

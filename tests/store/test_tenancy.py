@@ -52,6 +52,7 @@ async def test_every_operation_on_a_collection_is_asked_for_another_tenant() -> 
         "open",
         "close",
         "ping",
+        "purge",
         "signs_read",
         "settings",
         "reconfigure",
