@@ -14,12 +14,17 @@ from encoders.image_headers import ImageHeader, read_header
 Pixels = npt.NDArray[np.uint8]
 
 JPEG_REDUCTIONS = (8, 4, 2)  # the scales at which libjpeg decodes straight from the DCT coefficients
+BAND_ROWS = 64  # laid on the background at a time: 16 bits of a whole picture at the limit are 300 MB, several times
 BACKGROUND = 255  # behind transparent pixels: white, as a page shows them; dark hair and skin stand out
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """The largest picture that is decoded. 50 million pixels take in a 48 MP phone's photo and 150 MB decoded."""
+    """The largest picture that is decoded.
+
+    50 million pixels take in a 48 MP phone's photo. Decoded they are 150 MB; a PNG of as many takes up to 610 MB while
+    it is decoded.
+    """
 
     max_bytes: int = 20 * 1024 * 1024
     max_pixels: int = 50_000_000
@@ -128,10 +133,17 @@ def _decode_with_pillow(image: bytes, header: ImageHeader, limits: ImageLimits) 
         if opened.mode.startswith("I;16") or opened.mode == "I":
             pixels: Any = np.asarray(opened).astype(np.uint16)
         elif opened.has_transparency_data:
-            pixels = cv2.cvtColor(np.asarray(opened.convert("RGBA")), cv2.COLOR_RGBA2BGRA)
+            pixels = cv2.cvtColor(_pixels_of(opened, "RGBA"), cv2.COLOR_RGBA2BGRA)
         else:
-            pixels = cv2.cvtColor(np.asarray(opened.convert("RGB")), cv2.COLOR_RGB2BGR)
+            pixels = cv2.cvtColor(_pixels_of(opened, "RGB"), cv2.COLOR_RGB2BGR)
     return _upright(_to_bgr(pixels), orientation)
+
+
+def _pixels_of(opened: Any, mode: str) -> Any:
+    """Return the pixels of a picture in `mode` and close it: at the limit it holds 200 MB itself."""
+    pixels = np.asarray(opened if opened.mode == mode else opened.convert(mode))
+    opened.close()
+    return pixels
 
 
 def _to_bgr(pixels: Any) -> Pixels:
@@ -145,9 +157,13 @@ def _to_bgr(pixels: Any) -> Pixels:
     alpha = pixels[:, :, 3:]  # (h, w, 1)
     if alpha.min() == 255:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), np.uint8)
-    opaque = alpha.astype(np.uint16)
-    laid = (pixels[:, :, :3] * opaque + BACKGROUND * (255 - opaque) + 127) // 255  # (h, w, 3), at most 255 * 255 + 127
-    return np.asarray(laid, np.uint8)
+    laid = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for top in range(0, len(pixels), BAND_ROWS):
+        band = pixels[top : top + BAND_ROWS]
+        opaque = band[:, :, 3:].astype(np.uint16)
+        # at most 255 * 255 + 127
+        laid[top : top + BAND_ROWS] = (band[:, :, :3] * opaque + BACKGROUND * (255 - opaque) + 127) // 255
+    return laid
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -1,7 +1,7 @@
 """A model on OpenVINO: on processors with AMX several times as fast as on ONNX Runtime, with the same answers."""
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from encoders.sessions import release_unused_memory
 
 # SCRFD-10GF takes 20 ms at 640x544 in int8 and 26 in bfloat16 with code made for that size, 26 and 31 with code for any
 # size. It is made in 0.3 to 0.7 s and takes 35 to 70 MB. Usual photos come in 7 shapes, and in 5 smaller ones where a
-# first look finds nothing.
+# first look finds nothing. What collections of other detector inputs bring beyond that runs on the code for any size:
+# code of its own for each, made and thrown away in turn, would cost more than ten runs of it.
 KEPT_SIZES = 12
+ANY = -1  # OpenVINO's word for a dimension that is known at each run
 
 
 class OpenVinoNetwork:
@@ -46,10 +48,11 @@ class OpenVinoNetwork:
         self._takes_batches = bool(batch.is_dynamic)
         fixed = not (height.is_dynamic or width.is_dynamic)
         self._input_size = (width.get_length(), height.get_length()) if fixed else None
-        self._request = lru_cache(KEPT_SIZES)(self._compiled)
+        self._requests: dict[tuple[int, InputSize], Any] = {}
+        self._any_size_request: Any = None
         if self._input_size is not None:
             for count in batch_sizes if self._takes_batches else (1,):
-                self._request(count, self._input_size)
+                self._requests[count, self._input_size] = self._compiled(count, self._input_size)
             self._model = None  # and its weights; what is compiled has its own
 
     @property
@@ -63,8 +66,19 @@ class OpenVinoNetwork:
     def run(self, pictures: Sequence[Picture]) -> list[Array]:
         """As in `Network`; of a model that takes any size, the first pictures of a size wait until it is compiled."""
         height, width = pictures[0].shape[:2]
-        answers = self._request(len(pictures), (width, height)).infer([np.stack(pictures)])
+        answers = self._request_for(len(pictures), (width, height)).infer([np.stack(pictures)])
         return [np.array(answers[index]) for index in range(len(answers))]
+
+    def _request_for(self, count: int, size: InputSize) -> Any:
+        kept = self._requests.get((count, size))
+        if kept is not None:
+            return kept
+        if len(self._requests) < KEPT_SIZES:
+            kept = self._requests[count, size] = self._compiled(count, size)
+            return kept
+        if self._any_size_request is None:
+            self._any_size_request = self._compiled(ANY, (ANY, ANY))
+        return self._any_size_request
 
     def _compiled(self, count: int, size: InputSize) -> Any:
         try:
@@ -100,7 +114,10 @@ def _capabilities(core: Any) -> list[str]:
 
 
 def _prepared(model: Any, scaling: Scaling, count: int, input_size: InputSize) -> Any:
-    """Turn `model` into one for `count` uint8 pictures, BGR; it scales them itself, in less than a copy takes."""
+    """Turn `model` into one for `count` uint8 pictures, BGR, of `input_size`, or for ANY of them.
+
+    It scales the pictures itself, in less than a copy takes.
+    """
     import openvino
     from openvino.preprocess import ColorFormat, PrePostProcessor
 

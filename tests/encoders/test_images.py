@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from encoders.errors import ImageTooLarge, InvalidImage, UnsupportedImageFormat
-from encoders.images import Decoded, ImageLimits, decode
+from encoders.images import BAND_ROWS, Decoded, ImageLimits, decode
 
 LIMITS = ImageLimits(max_bytes=2_000_000, max_pixels=4_000_000)
 
@@ -192,6 +192,14 @@ def test_half_transparency_mixes_with_white() -> None:
     decoded = decode(image, LIMITS)
 
     assert decoded.pixels[0, 0].tolist() == [227, 177, 127]
+
+
+def test_transparency_is_the_same_in_every_row_of_a_tall_picture() -> None:
+    picture = Image.new("RGBA", (8, 2 * BAND_ROWS + 5), (0, 100, 200, 128))
+
+    decoded = decode(encode(picture, "PNG"), LIMITS)
+
+    assert np.unique(decoded.pixels.reshape(-1, 3), axis=0).tolist() == [[227, 177, 127]]
 
 
 def test_a_palette_with_transparency_is_laid_on_white() -> None:
