@@ -1,11 +1,22 @@
 """What a deployment is told at start: the `args` of the Serve YAML. A change needs a redeploy."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from configs.frozen import Frozen
+
+DETECTOR_STEP = 32  # SCRFD's coarsest stride
+MAX_DETECTOR_SIDE = 1280  # four times the work of 640; larger inputs find no more faces of use
+
+
+def check_detector_input(value: tuple[int, int]) -> tuple[int, int]:
+    """Return `value`. Raises ValueError for a width or height that the detector is not meant for."""
+    for side in value:
+        if side % DETECTOR_STEP or not 64 <= side <= MAX_DETECTOR_SIDE:
+            raise ValueError(f"expected multiples of {DETECTOR_STEP} from 64 to {MAX_DETECTOR_SIDE}, found {side}")
+    return value
 
 
 class ImageSettings(Frozen):
@@ -33,8 +44,11 @@ class EncoderSettings(Frozen):
     threads: int | None = Field(
         default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
     )
-    detector_input: tuple[int, int] = Field(
+    detector_input: Annotated[tuple[int, int], AfterValidator(check_detector_input)] = Field(
         default=(640, 640), description="Width and height that the detector sees; new collections keep it."
+    )
+    engine_cache: Path | None = Field(
+        default=None, description="Directory in which TensorRT keeps the engines that it takes minutes to build."
     )
     image: ImageSettings = ImageSettings()
 

@@ -35,7 +35,7 @@ class EmbedderTuning(Frozen):
     nms_threshold: float = Field(
         default=0.4, ge=0, le=1, description="Overlap from which two boxes are one face, likewise."
     )
-    max_faces: int = Field(default=100, ge=1, le=1000, description="Most faces reported of one image.")
+    max_faces: int = Field(default=100, ge=1, le=100, description="Most faces reported of one image.")
 
 
 class SearchTuning(Frozen):

@@ -1,4 +1,4 @@
-"""How many requests may be under way at once, which the embedder teaches."""
+"""How many requests may be under way at once, which the embedder teaches, and how many bodies on their way."""
 
 import time
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from encoders.types import AnalyzeOptions, ModelDescription
 ACCEPTED_WAITS = 2.0
 FIRST_CUT = 4.0  # a full queue holds a multiple of what the accepted wait allows
 QUIET_S = 5.0  # without a refusal: the overload is over
+BODIES_PER_PLACE = 3  # on their way; a client that stops in its body holds none of the places where work is done
 LONGEST_S = 120.0  # then the whole queue is tried again; where that is wrong it costs a second
 
 
@@ -30,6 +31,22 @@ class Admission:
         self._room = float(most)
         self._refused_at = self._narrow_since = float("-inf")
         self._under_way = 0
+        self._arriving = 0
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are being worked on."""
+        return self._under_way
+
+    @property
+    def arriving(self) -> int:
+        """How many bodies are on their way."""
+        return self._arriving
+
+    @property
+    def room(self) -> float:
+        """How many requests that may need the embedder can be under way at present."""
+        return self._room if self._is_narrow else self._most
 
     def admits(self, *, may_need_embedder: bool) -> bool:
         """Tell whether another request may enter."""
@@ -40,6 +57,18 @@ class Admission:
             return True
         self._refused_at = self._clock()
         return False
+
+    def admits_body(self) -> bool:
+        """Tell whether another body may be on its way."""
+        return self._arriving < BODIES_PER_PLACE * self._most
+
+    def expect_body(self) -> None:
+        """Count a body that is on its way."""
+        self._arriving += 1
+
+    def end_body(self) -> None:
+        """Count a body that is there, or will not come."""
+        self._arriving -= 1
 
     def enter(self) -> None:
         """Count a request that begins."""
@@ -66,6 +95,49 @@ class Admission:
     def _is_narrow(self) -> bool:
         now = self._clock()
         return now - self._refused_at < QUIET_S and now - self._narrow_since < LONGEST_S
+
+
+class Place:
+    """What one request counts as: while its body is on its way as such, then as one of those under way."""
+
+    def __init__(self, admission: Admission, *, may_need_embedder: bool, is_always_admitted: bool) -> None:
+        self._admission = admission
+        self._may_need_embedder = may_need_embedder
+        self._is_always_admitted = is_always_admitted
+        self._give_back: Callable[[], None] = _nothing
+        self._is_under_way = False
+
+    def expect_body(self) -> None:
+        """Count the request as one whose body is on its way. Raises Overloaded where it would have to be refused."""
+        self._require_room()
+        if not self._is_always_admitted and not self._admission.admits_body():
+            raise Overloaded
+        self._admission.expect_body()
+        self._give_back = self._admission.end_body
+
+    def enter(self) -> None:
+        """Count the request as under way, unless it is already. Raises Overloaded."""
+        if self._is_under_way:
+            return
+        self._require_room()
+        self.leave()
+        self._admission.enter()
+        self._give_back = self._admission.leave
+        self._is_under_way = True
+
+    def leave(self) -> None:
+        """Count the request no more."""
+        self._give_back()
+        self._give_back = _nothing
+        self._is_under_way = False
+
+    def _require_room(self) -> None:
+        if not self._is_always_admitted and not self._admission.admits(may_need_embedder=self._may_need_embedder):
+            raise Overloaded
+
+
+def _nothing() -> None:
+    pass
 
 
 class AdmittedEmbedder:

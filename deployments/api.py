@@ -34,18 +34,20 @@ def create_api(
     cursors: CursorCodec,
     settings: ApiSettings,
     *,
+    admission: Admission | None = None,
     meters: Meters | None = None,
     detector_input: tuple[int, int] = (640, 640),
     echoes_request_id: bool = True,
 ) -> FastAPI:
     """Return the ASGI application.
 
+    `admission`: where the caller wants to know how many requests there are.
     `detector_input`: width and height that the detector sees of photos of new collections, unless they say otherwise.
     `echoes_request_id`: False where the server in front puts `x-request-id` itself.
     """
     meters = meters or NoMeters()
     outcomes = Outcomes(meters, logs=settings.access_log)
-    admission = Admission(settings.max_in_flight)
+    admission = admission or Admission(settings.max_in_flight)
     services = replace(services, embedder=AdmittedEmbedder(services.embedder, admission))
     app = FastAPI(
         title="faceserve",

@@ -141,9 +141,10 @@ class TokenVerifier:
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthorized("the token is malformed") from error
         algorithm, kid = header.get("alg"), header.get("kid")
-        for key in self._keys:
-            if key.algorithm == algorithm and (key.kid == kid or (key.kid is None and kid is None)):
-                return key
+        for wanted in (kid, None):  # a secret and a PEM have no name, whatever their issuer calls them
+            for key in self._keys:
+                if key.algorithm == algorithm and key.kid == wanted:
+                    return key
         raise Unauthorized("no key of this service signed it")
 
 

@@ -190,12 +190,13 @@ def pack_pull(name: Annotated[str, typer.Argument()] = "buffalo_l", models: Mode
 def pack_import(
     source: Annotated[Path, typer.Argument(exists=True, help="A zip file or a directory with the models.")],
     name: Annotated[str | None, typer.Option(help="What to call it; by default as the file is called.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Take the place of a pack of this name.")] = False,
     models: ModelsDir = DEFAULT_MODELS,
 ) -> None:
     """Bring in a pack from a file, where nothing can be downloaded."""
     from deployments.commands.packs import bring_in
 
-    bring_in(models.expanduser(), source, name, Console())
+    bring_in(models.expanduser(), source, name, Console(), overwrite=overwrite)
 
 
 @pack_app.command("verify")

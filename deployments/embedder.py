@@ -32,6 +32,7 @@ class Embedder:
             threads=settings.threads or assigned_cpus(),
             limits=ImageLimits(max_bytes=settings.image.max_bytes, max_pixels=settings.image.max_pixels),
             detection_input=settings.detector_input,
+            engine_cache=None if settings.engine_cache is None else settings.engine_cache.expanduser(),
         )
         self._worker = InferenceWorker(encoder, EmbedderTuning(), meters)
         # Serve calls constructors on the replica's loop; a task needs somebody who holds it

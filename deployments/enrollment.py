@@ -22,9 +22,13 @@ from deployments.problems import (
 )
 from deployments.recognition import ReviewMode, new_face, review, similarity, single_face_options, trusted_embedding
 from deployments.schemas import FaceEnrollment
+from deployments.side_by_side import side_by_side
 from deployments.uploads import Upload
 from encoders.errors import ImageError
 from store.types import Collection, NewFace
+
+# One enrolment must not fill the queue of an embedder, 16, by itself: it would be refused, and others with it.
+IMAGES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,22 +91,19 @@ async def analyze_images(
 
     Raises what the embedder raises: Overloaded, Unavailable.
     """
+    turns = asyncio.Semaphore(IMAGES_AT_ONCE)
     options = single_face_options(
         collection.detection, embed=embeds, crop=collection.save_face_crops, counts_faces=counts_faces
     )
 
     async def analyze(image: bytes) -> Seen | ImageError:
-        try:
-            return await embedder.analyze(image, options)
-        except ImageError as error:
-            return error
+        async with turns:
+            try:
+                return await embedder.analyze(image, options)
+            except ImageError as error:
+                return error
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(analyze(image)) for image in images]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return await side_by_side(*map(analyze, images))
 
 
 def judge(

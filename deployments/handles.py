@@ -41,11 +41,12 @@ class RemoteEmbedder:
     async def _analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
         handle = self._by_reference if len(image) >= BY_REFERENCE_BYTES else self._handle
         started = time.perf_counter()
-        with span("embedder.analyze") as current:
-            current.set_attribute("faceserve.image_bytes", len(image))
-            seen = cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
-        self._meters.record(CALL_SECONDS, time.perf_counter() - started, "embedder")
-        return seen
+        try:
+            with span("embedder.analyze") as current:
+                current.set_attribute("faceserve.image_bytes", len(image))
+                return cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
+        finally:
+            self._meters.record(CALL_SECONDS, time.perf_counter() - started, "embedder")
 
 
 class RemoteGallery:
@@ -64,15 +65,16 @@ class RemoteGallery:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             started = time.perf_counter()
-            with span(f"search.{operation}"):
-                try:
-                    result = await answer(self._handle.execute.remote(operation, args, kwargs), "database")
-                except Unavailable:
-                    if operation not in GALLERY_READS:
-                        raise
-                    result = await answer(self._handle.execute.remote(operation, args, kwargs), "database")
-            self._meters.record(CALL_SECONDS, time.perf_counter() - started, "search")
-            return result
+            try:
+                with span(f"search.{operation}"):
+                    try:
+                        return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+                    except Unavailable:
+                        if operation not in GALLERY_READS:
+                            raise
+                        return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+            finally:
+                self._meters.record(CALL_SECONDS, time.perf_counter() - started, "search")
 
         return call
 

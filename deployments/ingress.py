@@ -12,12 +12,14 @@ from ray.serve.handle import DeploymentHandle
 from configs.secrets import read_token_secrets
 from configs.settings import ServiceSettings
 from configs.tuning import IngressTuning
+from deployments.admission import Admission
 from deployments.api import create_api
 from deployments.auth import TokenVerifier
 from deployments.cursors import CursorCodec
 from deployments.handles import RemoteEmbedder, remote_gallery
 from deployments.logs import join_serve_log
 from deployments.loop_lag import watch_loop
+from deployments.metrics import INGRESS_REQUESTS
 from deployments.ports import Services
 from deployments.ray_metrics import RayMeters
 
@@ -33,8 +35,9 @@ class Ingress:
         self.tuning = IngressTuning()
         self._meters = RayMeters()
         # Serve calls constructors on the replica's loop; a task needs somebody who holds it
-        self._watch = asyncio.get_running_loop().create_task(watch_loop(self._meters))
+        self._watch = asyncio.get_running_loop().create_task(watch_loop(self._meters, self._record_requests))
         self._settings = settings
+        self._admission = Admission(settings.api.max_in_flight)
         self._secrets = read_token_secrets(os.environ)
         self._services = Services(
             RemoteEmbedder(embedder, self._meters), remote_gallery(searcher, self._meters), live=self
@@ -44,12 +47,18 @@ class Ingress:
         """Take new knobs without a restart."""
         self.tuning = IngressTuning.model_validate(config)
 
+    def _record_requests(self) -> None:
+        self._meters.record(INGRESS_REQUESTS, self._admission.under_way, "under_way")
+        self._meters.record(INGRESS_REQUESTS, self._admission.arriving, "arriving")
+        self._meters.record(INGRESS_REQUESTS, self._admission.room, "room")
+
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_api(
             self._services,
             TokenVerifier(self._secrets, self._settings.token),
             CursorCodec(self._secrets.cursor_seed()),
             self._settings.api,
+            admission=self._admission,
             meters=self._meters,
             detector_input=self._settings.encoder.detector_input,
             echoes_request_id=False,  # Serve's own server does

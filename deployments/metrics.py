@@ -101,10 +101,17 @@ LOOP_LAG_SECONDS = Metric(
     (),
     LAG_SECONDS,
 )
+INGRESS_REQUESTS = Metric(
+    "faceserve_ingress_requests",
+    "gauge",
+    "Requests in an ingress replica: `under_way`, `arriving` with their bodies, and `room` for how many under way.",
+    ("state",),
+)
 
 METRICS = (
     REQUESTS,
     REQUEST_SECONDS,
+    INGRESS_REQUESTS,
     CALL_SECONDS,
     STAGE_SECONDS,
     EMBEDDER_QUEUE,

@@ -4,18 +4,19 @@ import asyncio
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.admission import Admission
+from deployments.admission import Admission, Place
 from deployments.outcomes import CLIENT_LEFT, Outcome, Outcomes, operation_of
-from deployments.ports import Overloaded
 from deployments.problems import BodyTimeout, RequestTimeout, RequestTooLarge, code_of, problem_response
 
 MAX_LENGTH_DIGITS = 18
+WITH_BODY = ("POST", "PATCH")  # of the others nothing is read
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 SECURITY_HEADERS = {
@@ -58,14 +59,7 @@ class Gatekeeper:
         scope.setdefault("state", {})["request_id"] = request_id
         responder = Responder(send, request_id if self._echoes_request_id else None)
         try:
-            if not self._admits(scope):
-                await responder.fail(Overloaded(), request_id, scope)
-                return
-            self._admission.enter()
-            try:
-                await self._serve(scope, receive, responder, request_id)
-            finally:
-                self._admission.leave()
+            await self._serve(scope, receive, responder, request_id)
         finally:
             principal = scope["state"].get("principal")
             self._outcomes.note(
@@ -79,16 +73,22 @@ class Gatekeeper:
                 )
             )
 
-    def _admits(self, scope: Scope) -> bool:
-        # images are posted
-        return _is_health(scope) or self._admission.admits(may_need_embedder=scope["method"] == "POST")
-
     async def _serve(self, scope: Scope, receive: Receive, responder: "Responder", request_id: str) -> None:
         limit_s = self._limits.request_timeout_s
         timeout = asyncio.timeout(limit_s)
+        headers = Headers(scope=scope)
+        place = Place(
+            self._admission,
+            may_need_embedder=scope["method"] == "POST",  # images are posted
+            is_always_admitted=_is_health(scope),
+        )
         try:
+            if scope["method"] in WITH_BODY and has_body(headers):
+                place.expect_body()
+            else:
+                place.enter()
             body = BoundedBody(
-                receive, Headers(scope=scope), self._limits.max_request_bytes, self._limits.body_timeout_s
+                receive, headers, self._limits.max_request_bytes, self._limits.body_timeout_s, on_whole=place.enter
             )
             async with timeout:
                 await self._app(scope, body.receive, responder.send)
@@ -97,17 +97,23 @@ class Gatekeeper:
         except Exception as error:
             late = RequestTimeout(f"The request took longer than {limit_s:g} s.")
             await responder.fail(late if timeout.expired() else error, request_id, scope)
+        finally:
+            place.leave()
 
 
 class BoundedBody:
     """A request's body, which arrives in time and within its limit.
 
-    It raises RequestTooLarge once it is over `limit` bytes, whatever its header said, and BodyTimeout where it is not
-    whole `timeout_s` after this was made: a client that sends a byte a second would hold a place for minutes.
+    `on_whole` is called once a body is there. It raises RequestTooLarge once it is over `limit` bytes, whatever its
+    header said, and BodyTimeout where it is not whole `timeout_s` after this was made: a client that sends a byte a
+    second would hold memory for minutes.
     """
 
-    def __init__(self, receive: Receive, headers: Headers, limit: int, timeout_s: float) -> None:
+    def __init__(
+        self, receive: Receive, headers: Headers, limit: int, timeout_s: float, on_whole: Callable[[], None]
+    ) -> None:
         self._receive = receive
+        self._on_whole = on_whole
         self._limit = limit
         self._received = 0
         self._is_whole = False
@@ -125,6 +131,8 @@ class BoundedBody:
             self._received += len(message.get("body", b""))
             if self._received > self._limit:
                 raise _too_large(self._limit)
+            if self._is_whole:
+                self._on_whole()
         return message
 
     async def _next(self) -> Message:
@@ -160,6 +168,11 @@ class Responder:
             raise error
         scope.setdefault("state", {})["error_code"] = code_of(error)
         await problem_response(error, request_id)(scope, _nothing, self.send)
+
+
+def has_body(headers: Headers) -> bool:
+    """Tell whether a request with such headers brings a body, RFC 9112 section 6."""
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def request_id_of(headers: Headers) -> str:

@@ -9,13 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from configs.settings import check_detector_input
 from deployments import strict_json
 from deployments.auth import NAME
 
 MAX_METADATA_BYTES = 16 * 2**10
 NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and "u0000"
-DETECTOR_STEP = 32  # SCRFD's coarsest stride
-MAX_DETECTOR_SIDE = 1280  # four times the work of 640; larger inputs find no more faces of use
 
 
 def _name(value: str) -> str:
@@ -50,10 +49,7 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
 def _detector_sizes(value: list[tuple[int, int]]) -> list[tuple[int, int]]:
     if not 1 <= len(value) <= 4:
         raise ValueError(f"expected 1 to 4 sizes, found {len(value)}")
-    for side in (side for size in value for side in size):
-        if side % DETECTOR_STEP or not 64 <= side <= MAX_DETECTOR_SIDE:
-            raise ValueError(f"expected multiples of {DETECTOR_STEP} from 64 to {MAX_DETECTOR_SIDE}, found {side}")
-    return value
+    return [check_detector_input(size) for size in value]
 
 
 def _parsed(value: Any) -> Any:
@@ -64,6 +60,10 @@ def _parsed(value: Any) -> Any:
 Name = Annotated[str, AfterValidator(_name)]
 CollectionName = Annotated[str, AfterValidator(_collection_name)]
 Text = Annotated[str, AfterValidator(_text)]
+# A form sends its empty fields, too; an empty id would be taken by the first person who has none.
+ExternalId = Annotated[
+    Annotated[str, AfterValidator(_text), Field(max_length=200)] | None, BeforeValidator(lambda value: value or None)
+]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 Similarity = Annotated[float, Field(ge=0.0, le=1.0)]
 DetectorSizes = Annotated[
@@ -169,7 +169,7 @@ class PersonPatch(_Patch):
     NULLABLE = ("name", "external_id")
 
     name: Text | None = Field(default=None, max_length=200)
-    external_id: Text | None = Field(default=None, max_length=200)
+    external_id: ExternalId = None
     metadata: Metadata | None = None
 
 
@@ -256,5 +256,5 @@ class PersonEnrollment(FaceEnrollment):
 
     id: str | None = None
     name: Text | None = Field(default=None, max_length=200)
-    external_id: Text | None = Field(default=None, max_length=200)
+    external_id: ExternalId = None
     metadata: Annotated[Metadata, BeforeValidator(_parsed)] = Field(default_factory=dict)

@@ -35,6 +35,10 @@ INTERNAL_PORTS: Mapping[int, str] = {
     8265: "Ray's dashboard and job API, which runs any code",
     10001: "Ray's client server, which runs any code",
     5432: "PostgreSQL",
+    8080: "Ray's metrics, where `--metrics-export-port` says so",
+    8500: "the proxy that HAProxy falls back to",
+    44227: "Ray's runtime environments",
+    52365: "Ray's agent",
     8404: "HAProxy's statistics",
     9101: "HAProxy's metrics",
 }

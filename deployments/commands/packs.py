@@ -28,9 +28,9 @@ def pull(models_dir: Path, name: str, console: Console) -> None:
     console.print(f"{name} is in {models_dir}")
 
 
-def bring_in(models_dir: Path, source: Path, name: str | None, console: Console) -> None:
-    """Import a pack from a zip file or a directory. Raises PackError."""
-    pack = import_pack(models_dir, source, name)
+def bring_in(models_dir: Path, source: Path, name: str | None, console: Console, *, overwrite: bool = False) -> None:
+    """Import a pack from a zip file or a directory; with `overwrite` in place of one of its name. Raises PackError."""
+    pack = import_pack(models_dir, source, name, overwrite)
     console.print(f"{pack.name} is in {models_dir}. Licence: {pack.licence}", soft_wrap=True)
 
 
@@ -50,7 +50,7 @@ def show(models_dir: Path, console: Console) -> None:
         if status.pack is not None:
             state, threshold, licence = "on disk", f"{status.pack.default_threshold:.2f}", status.pack.licence
         else:
-            state = "absent" if status.problem is None or known is None else status.problem.code.removeprefix("pack_")
+            state = "absent" if status.problem is None else status.problem.code.removeprefix("pack_")
             threshold = f"{known.default_threshold:.2f}" if known else ""
             licence = known.licence if known else ""
         table.add_row(status.name, state, threshold, licence)

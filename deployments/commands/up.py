@@ -24,7 +24,7 @@ from deployments.commands.errors import CommandFailed
 from deployments.commands.packs import pull
 from deployments.commands.tokens import local_secret, make_token
 from deployments.tracing import tracing_environment
-from encoders.errors import EncoderError, PackNotFound
+from encoders.errors import EncoderError, PackIncomplete, PackNotFound
 from encoders.loading import CLASSICAL
 from encoders.packs import find_pack
 from store.local import LocalPostgres
@@ -88,7 +88,7 @@ def up(options: UpOptions, console: Console) -> None:
     """
     require_free_port(options.host, options.port)
     stopping = threading.Event()
-    stop_on_signals(stopping)
+    stop_on_signals(stopping, interrupts=True)
     pack = choose_pack(options, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
     os.environ.update(
@@ -121,8 +121,11 @@ def up(options: UpOptions, console: Console) -> None:
     console.print(f"Stopped. The data stays in {options.data_dir}", soft_wrap=True)
 
 
-def stop_on_signals(stopping: threading.Event) -> None:
-    """Have SIGINT and SIGTERM set `stopping`; another one, some seconds later, ends the process at once."""
+def stop_on_signals(stopping: threading.Event, *, interrupts: bool = False) -> None:
+    """Have SIGINT and SIGTERM set `stopping`; another one, some seconds later, ends the process at once.
+
+    `interrupts`: the first one raises KeyboardInterrupt as well, where nobody looks at `stopping` yet.
+    """
     first = 0.0
 
     def stop(number: int, _frame: object) -> None:
@@ -130,6 +133,8 @@ def stop_on_signals(stopping: threading.Event) -> None:
         if not stopping.is_set():
             first = time.monotonic()
             stopping.set()
+            if interrupts:
+                raise KeyboardInterrupt
         elif time.monotonic() - first > IMPATIENT_AFTER_S:
             raise KeyboardInterrupt
 
@@ -185,7 +190,7 @@ def choose_pack(options: UpOptions, console: Console) -> str:
     try:
         try:
             find_pack(options.models_dir, wanted)
-        except PackNotFound:
+        except (PackNotFound, PackIncomplete):
             pull(options.models_dir, wanted, console)
         return wanted
     except EncoderError as error:

@@ -1,6 +1,5 @@
 """Faces of images that are not stored: detect, compare, embeddings."""
 
-import asyncio
 import time
 from typing import Any
 
@@ -15,6 +14,7 @@ from deployments.problems import DetectionOverride, NoFaceFound, UnusableImage
 from deployments.recognition import all_faces_options, match_threshold, similarity, single_face_options
 from deployments.responses import CompareResponse, DetectResponse, EmbeddingsResponse
 from deployments.schemas import CompareOptions, DetectOptions, EmbeddingsOptions
+from deployments.side_by_side import side_by_side
 from deployments.uploads import Upload, read_images
 from encoders.errors import ImageError
 from encoders.types import AnalyzeOptions, Face
@@ -56,7 +56,7 @@ async def compare(request: Request, context: Context, caller: Caller) -> dict[st
     collection = await context.collection(caller, options.collection_id)
     analyze = single_face_options(collection.detection if collection else None)
     embedder = context.services.embedder
-    seen_source, seen_target = await asyncio.gather(
+    seen_source, seen_target = await side_by_side(
         _see(embedder, "source", source, analyze), _see(embedder, "target", target, analyze)
     )
     if seen_source.model.contract.id != seen_target.model.contract.id:  # while a new pack is rolled out

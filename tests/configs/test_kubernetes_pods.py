@@ -133,6 +133,7 @@ def test_no_internal_port_is_open_but_to_those_who_must_use_it() -> None:
 
     assert {port for port, who in opened if who == "ingress-nginx"} == {8000}
     assert {(port, who) for port, who in opened if port in INTERNAL_PORTS} == {
+        (8080, "monitoring"),
         (8265, "kuberay-system"),
         (9101, "monitoring"),
     }

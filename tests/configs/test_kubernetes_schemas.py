@@ -171,7 +171,6 @@ def test_the_ingress_lets_pass_what_the_service_takes_and_leads_to_its_port() ->
 
 def test_the_service_is_configured_as_on_other_nodes_but_for_what_a_pod_needs() -> None:
     plain = yaml.safe_load((ROOT / "configs" / "serve" / "nodes.yaml").read_text())
-    plain["http_options"]["host"] = "0.0.0.0"
     plain["applications"][0]["args"]["encoder"]["models_dir"] = "/models"
 
     assert yaml.safe_load(ray_service()["serveConfigV2"]) == plain

@@ -119,6 +119,12 @@ def test_a_limit_per_node_leaves_a_rollout_room(text: str) -> None:
             assert deployment["num_replicas"] >= 2
 
 
+def test_on_several_nodes_a_proxy_reaches_the_replicas_of_the_others() -> None:
+    config = yaml.safe_load((ROOT / "configs" / "serve" / "nodes.yaml").read_text())
+
+    assert config["http_options"]["host"] == "0.0.0.0"  # ingress replicas listen where the proxies do
+
+
 def test_on_several_nodes_everything_is_there_twice_and_nothing_runs_on_a_head_without_cpus() -> None:
     for deployment in application_of((ROOT / "configs" / "serve" / "nodes.yaml").read_text())["deployments"]:
         replicas = deployment.get("num_replicas") or deployment["autoscaling_config"]["min_replicas"]

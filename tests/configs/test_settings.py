@@ -3,7 +3,7 @@ from pydantic import BaseModel, ValidationError
 
 from configs import settings, tuning
 from configs.secrets import MissingSecret, read_database_url, read_token_secrets
-from configs.settings import ServiceSettings
+from configs.settings import EncoderSettings, ServiceSettings
 from configs.tuning import IngressTuning
 
 
@@ -15,6 +15,12 @@ def models() -> list[type[BaseModel]]:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__
     ]
+
+
+@pytest.mark.parametrize("size", [(640, 650), (32, 640), (640, 1312)])
+def test_a_detector_input_that_the_detector_is_not_meant_for_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValidationError, match="multiples of 32 from 64 to 1280"):
+        EncoderSettings(detector_input=size)
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)

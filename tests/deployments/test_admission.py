@@ -8,7 +8,7 @@ import pytest
 
 from configs.settings import ApiSettings
 from configs.tuning import EmbedderTuning
-from deployments.admission import LONGEST_S, QUIET_S, Admission
+from deployments.admission import BODIES_PER_PLACE, LONGEST_S, QUIET_S, Admission, Place
 from deployments.inference import InferenceWorker
 from deployments.ports import Overloaded, Seen
 from encoders.types import Analysis, AnalyzeOptions, ModelDescription
@@ -87,6 +87,41 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
+
+
+def place(admission: Admission) -> Place:
+    return Place(admission, may_need_embedder=True, is_always_admitted=False)
+
+
+def test_bodies_on_their_way_hold_no_places_and_have_a_bound_of_their_own() -> None:
+    admission = Admission(most=2)
+    arriving = [place(admission) for _ in range(2 * BODIES_PER_PLACE)]
+    for each in arriving:
+        each.expect_body()
+
+    with pytest.raises(Overloaded):
+        place(admission).expect_body()
+    without_body = place(admission)
+    without_body.enter()
+    arriving[0].enter()
+    with pytest.raises(Overloaded):
+        arriving[1].enter()
+    without_body.leave()
+    arriving[0].leave()
+    arriving[1].enter()
+
+
+def test_a_place_is_given_back_once_however_far_its_request_came() -> None:
+    admission = Admission(most=1)
+    for steps in ([Place.expect_body], [Place.enter], [Place.expect_body, Place.enter, Place.enter]):
+        for _ in range(2 * BODIES_PER_PLACE):
+            one = place(admission)
+            for step in steps:
+                step(one)
+            one.leave()
+            one.leave()
+
+    assert admits(admission)
 
 
 def entered(requests: int, clock: Clock) -> Admission:

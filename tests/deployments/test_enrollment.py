@@ -9,6 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
+from configs.settings import ApiSettings
+from deployments.enrollment import IMAGES_AT_ONCE
 from deployments.inference import InferenceWorker
 from deployments.ports import Overloaded, Seen
 from encoders.types import AnalyzeOptions, ModelDescription
@@ -270,6 +272,37 @@ class Busy:
 
     async def describe(self) -> ModelDescription:
         return ColourEncoder().model
+
+
+class Counting:
+    """An embedder that knows how many images it had at once."""
+
+    def __init__(self, worker: InferenceWorker) -> None:
+        self._worker = worker
+        self._now = self.most = 0
+
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+        self._now += 1
+        self.most = max(self.most, self._now)
+        seen = await self._worker.analyze(image, options)
+        self._now -= 1
+        return seen
+
+    async def describe(self) -> ModelDescription:
+        return await self._worker.describe()
+
+
+async def test_an_enrolment_of_many_images_does_not_fill_an_embedder(
+    clients: Clients, api: httpx.AsyncClient, colours: InferenceWorker
+) -> None:
+    counting = Counting(colours)
+    many = clients(embedder=counting, settings=ApiSettings(max_images=100))
+
+    response = await many.post(PERSONS, **multipart("images", *map(drawing, range(3 * IMAGES_AT_ONCE))))
+
+    assert response.status_code == 201, response.text
+    assert len(response.json()["faces"]) == 3 * IMAGES_AT_ONCE
+    assert counting.most == IMAGES_AT_ONCE
 
 
 async def test_an_enrolment_that_the_embedder_has_no_room_for_is_told_to_come_again(

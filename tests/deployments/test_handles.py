@@ -6,7 +6,7 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from deployments.handles import remote_gallery
-from deployments.metrics import NoMeters
+from deployments.metrics import CALL_SECONDS, Metric, NoMeters
 from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, Unavailable
 
 
@@ -42,6 +42,27 @@ async def test_a_write_is_not_asked_again_since_it_may_have_happened() -> None:
         await gallery.delete_person("default", "staff", "ada")
 
     assert handle.calls == ["delete_person"]
+
+
+class Noted(NoMeters):
+    """Meters that keep what they are told."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[Metric, tuple[str, ...]]] = []
+
+    def record(self, metric: Metric, value: float, *labels: str) -> None:
+        assert value >= 0
+        self.noted.append((metric, labels))
+
+
+async def test_a_call_that_fails_is_measured_too() -> None:
+    handle: Any = DyingOnce()
+    meters = Noted()
+
+    with pytest.raises(Unavailable):
+        await remote_gallery(handle, meters).delete_person("default", "staff", "ada")
+
+    assert meters.noted == [(CALL_SECONDS, ("search",))]
 
 
 def test_no_operation_that_changes_something_counts_as_a_read() -> None:

@@ -3,12 +3,16 @@
 import base64
 import json
 import logging
+import sys
 
 import httpx
 import pytest
 
 from configs.settings import ApiSettings
-from deployments.logs import join_serve_log
+from deployments.logs import DISCREET, REQUEST_FAILED, join_serve_log
+from deployments.ports import Overloaded
+from encoders.errors import InvalidImage
+from store.errors import PersonNotFound, StoreUnavailable
 from tests.deployments.colours import drawing
 from tests.deployments.service import Clients, application, client, create_collection, enroll, multipart
 from tests.deployments.tokens import token
@@ -92,6 +96,43 @@ def test_what_our_loggers_say_goes_to_serves_log(monkeypatch: pytest.MonkeyPatch
             logger.manager._clear_cache()  # type: ignore[attr-defined]
 
     assert [record.getMessage() for record in heard] == ["built"]
+
+
+SECRET_WORDS = "secret words"  # not in the lines of code that a traceback shows
+
+
+def failed(error: Exception, name: str = "ray.serve", message: str = REQUEST_FAILED) -> logging.LogRecord:
+    """Return the record of a request that ended with `error`, as Serve makes it."""
+    cause = RuntimeError(f"Key (external_id)=({SECRET_WORDS})")
+    try:
+        raise error from cause
+    except Exception:
+        return logging.getLogger(name).makeRecord(name, logging.ERROR, "", 0, message, (), sys.exc_info())
+
+
+@pytest.mark.parametrize("error", [PersonNotFound(SECRET_WORDS), InvalidImage(SECRET_WORDS), Overloaded()])
+def test_what_a_client_brings_about_is_not_in_serves_log(error: Exception) -> None:
+    assert not DISCREET.filter(failed(error))
+
+
+@pytest.mark.parametrize("name", ["ray.serve", "faceserve.problems"])
+def test_a_defect_is_in_the_log_with_its_kind_and_its_place_and_without_its_words(name: str) -> None:
+    record = failed(KeyError(SECRET_WORDS), name, REQUEST_FAILED)
+
+    assert DISCREET.filter(record)
+    text = logging.Formatter().format(record)
+    assert "KeyError" in text
+    assert "test_logs.py" in text
+    assert SECRET_WORDS not in text
+
+
+def test_what_else_is_logged_keeps_its_words() -> None:
+    away, start = failed(StoreUnavailable()), failed(RuntimeError("no GPU"), message="Exception in the constructor")
+
+    assert DISCREET.filter(away)
+    assert DISCREET.filter(start)
+    assert "cannot be reached" in logging.Formatter().format(away)
+    assert "no GPU" in logging.Formatter().format(start)
 
 
 def ours() -> dict[str, logging.Logger]:

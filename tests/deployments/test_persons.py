@@ -102,10 +102,12 @@ async def test_ids_are_taken_once(api: httpx.AsyncClient) -> None:
 
     same_id = await api.post(PERSONS, **multipart("images", drawing(0), id="ada"))
     same_external_id = await api.post(PERSONS, **multipart("images", drawing(0), id="bob", external_id="1"))
+    none = [await api.post(PERSONS, **multipart("images", drawing(0), id=id, external_id="")) for id in ("eve", "fay")]
 
     assert code_of(same_id) == (409, "person_exists")
     assert code_of(same_external_id) == (409, "external_id_exists")
-    assert await counts(api) == (1, 1)
+    assert [response.json()["person"]["external_id"] for response in none] == [None, None]
+    assert await counts(api) == (3, 3)
 
 
 @pytest.mark.parametrize("id", ["", "-a", "a b", "a/b", "..", "a" * 65, "a\x00", "é"])
