@@ -1,8 +1,8 @@
 """Searches that arrive at a rate, however slow the answers are: an open workload.
 
 `FACESERVE_RATE_PER_USER` times the users is the rate; the times between arrivals are random, as those of independent
-people are (a Poisson process). Few requests of many users rather than many of a few: a user keeps its rate only while
-answers take less than its period, 5 seconds by default.
+people are (a Poisson process). Few requests of many users rather than many of a few: an arrival whose user still waits
+for an answer comes late, which at answers of 0.1 s and the default period of 5 s happens to one in fifty.
 
 Locust's own `constant_throughput` gives bursts here: it counts from a user's creation, so that users who were created
 together come together forever, whatever they wait at first. It also drops arrivals that it was too late for.

@@ -1,6 +1,7 @@
 """The service that is attacked: one of our own behind HAProxy, as production runs it, or the operator's."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,26 +9,36 @@ from deployments.commands.up import HAPROXY_PORTS
 from tests.attack.target import Signer, Target, foreign_target
 from tests.cluster.node import SECRET, Cluster
 from tests.deployments import pictures
+from tests.deployments.tokens import private_key, public_pem
 from tests.endurance.running import running_service
 from tests.ports import free_port
 
 
 @pytest.fixture(scope="package")
-def service() -> Iterator[Cluster | None]:
+def public_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a public key that the service trusts, beside the shared secret."""
+    file = tmp_path_factory.mktemp("keys") / "public.pem"
+    file.write_text(public_pem(private_key("RS256")))
+    return file
+
+
+@pytest.fixture(scope="package")
+def service(public_key: Path) -> Iterator[Cluster | None]:
     """The service that the tests started, None where they attack another."""
     if foreign_target() is not None:
         yield None
         return
-    with running_service(lambda config: None, **{name: str(free_port()) for name in HAPROXY_PORTS}) as cluster:
+    ports = {name: str(free_port()) for name in HAPROXY_PORTS}
+    with running_service(lambda config: None, FACESERVE_JWT_PUBLIC_KEY_FILE=str(public_key), **ports) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="package")
-def target(service: Cluster | None) -> Iterator[Target]:
+def target(service: Cluster | None, public_key: Path) -> Iterator[Target]:
     foreign = foreign_target()
     if foreign is None:
         assert service is not None
-        foreign = Target(service.url, Signer(SECRET, "HS256", "faceserve", "faceserve"))
+        foreign = Target(service.url, Signer(SECRET, "HS256", "faceserve", "faceserve"), public_key.read_text())
     yield foreign
     foreign.clean_up()
 

@@ -84,12 +84,18 @@ def more_data_than_pixels() -> bytes:
     return file[:start] + chunk + file[end:]
 
 
+def large_and_half_transparent() -> bytes:
+    """Return a PNG of nearly as many pixels as are taken, each of which is laid on white."""
+    return picture("PNG", Image.new("RGBA", (7000, 7000), (200, 150, 100, 128)))
+
+
 BOMBS: Mapping[str, Callable[[], bytes]] = {
     **{f"{format} of {SIDE_OF_A_BOMB} pixels": lambda format=format: claiming(format) for format in FORMATS},
     "a GIF with a hidden frame": hidden_frame,
     "a JPEG of 5000 scans": lambda: scans(5000),
     "a PNG with a packed comment": text_bomb,
     "a PNG with more data than pixels": more_data_than_pixels,
+    "a PNG of 49 million half-transparent pixels": large_and_half_transparent,
 }
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.deployments.described import check_common
-from tests.deployments.tokens import claims
+from tests.deployments.tokens import claims, public_pem
 
 URL = "FACESERVE_ATTACK_URL"
 ANSWER_WITHIN_S = 60.0
@@ -41,6 +42,7 @@ class Target:
 
     url: str
     signer: Signer
+    public_key: str | None = None  # in PEM, if the service has one
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     statuses: Counter[int] = field(default_factory=Counter)
     tenants: set[str] = field(default_factory=set)
@@ -101,4 +103,10 @@ def signer_of(environment: Mapping[str, str]) -> Signer:
 def foreign_target() -> Target | None:
     """Return the operator's own deployment, None where there is none to attack."""
     url = os.environ.get(URL)
-    return None if url is None else Target(url.rstrip("/"), signer_of(os.environ))
+    if url is None:
+        return None
+    signer = signer_of(os.environ)
+    is_private = signer.algorithm != "HS256"
+    return Target(
+        url.rstrip("/"), signer, public_pem(load_pem_private_key(signer.key.encode(), None)) if is_private else None
+    )

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.attack.target import Target
 from tests.attack.wire import exchange, request
+from tests.cluster.node import Cluster
 from tests.deployments.tokens import encoded, forged, private_key, public_pem, token
 
 pytestmark = pytest.mark.cluster
@@ -37,6 +39,15 @@ def unsigned(algorithm: str) -> Callable[[Target], str]:
     return make
 
 
+def signed_with(key: bytes, kid: str) -> Callable[[Target], str]:
+    """A token signed with what a service would read that takes the `kid` for the name of a file."""
+    return lambda target: forged({"typ": "JWT", "alg": "HS256", "kid": kid}, key, good_claims(target))
+
+
+def good_claims(target: Target) -> str:
+    return base64.urlsafe_b64decode(target.signer.token(tenant=target.tenant).split(".")[1] + "==").decode()
+
+
 def signed_by_nobody(header: dict[str, object]) -> Callable[[Target], str]:
     return lambda target: forged({"typ": "JWT", "alg": "HS256"} | header, GUESSED)
 
@@ -59,9 +70,14 @@ def own_key(target: Target) -> str:
     return token(key, "ES256", kid="mine")
 
 
-def key_confusion(target: Target) -> str:
-    """A public key used as if it were the shared secret."""
-    return forged({"typ": "JWT", "alg": "HS256"}, public_pem(private_key("RS256")).encode())
+def key_confusion(change: Callable[[str], str]) -> Callable[[Target], str]:
+    """The service's own public key, as it may be written, used as if it were the shared secret."""
+
+    def make(target: Target) -> str:
+        pem = target.public_key or public_pem(private_key("RS256"))
+        return forged({"typ": "JWT", "alg": "HS256"}, change(pem).encode(), good_claims(target))
+
+    return make
 
 
 FORGERIES: dict[str, Callable[[Target], str]] = {
@@ -75,7 +91,11 @@ FORGERIES: dict[str, Callable[[Target], str]] = {
     "b64": signed_by_nobody({"b64": False, "crit": ["b64"]}),
     "another key": signed_by_nobody({}),
     "own key": own_key,
-    "key confusion": key_confusion,
+    "key confusion": key_confusion(str),
+    "key confusion, stripped": key_confusion(str.strip),
+    "key confusion, CRLF": key_confusion(lambda pem: pem.replace("\n", "\r\n")),
+    "empty key of a kid": signed_with(b"", "../../../../../../dev/null"),
+    "known key of a kid": signed_with(b"2\n", "/proc/sys/kernel/randomize_va_space"),
     "claims swapped": with_other_claims,
     "expired": changed(exp=int(time.time()) - 3600),
     "expired as text": changed(exp="tomorrow"),
@@ -102,6 +122,20 @@ FORGERIES: dict[str, Callable[[Target], str]] = {
     "header that is a list": lambda target: forged("[]", GUESSED),
     "claims that are a list": lambda target: forged(json.dumps({"alg": "HS256"}), GUESSED, "[]"),
 }
+
+
+def test_no_url_in_a_token_is_asked_for_keys(target: Target, service: Cluster | None) -> None:
+    if service is None:
+        pytest.skip("a service elsewhere would not reach this machine's loopback")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/keys"
+        for header in ({"jku": url}, {"x5u": url}, {"kid": url}):
+            with target.bearing(signed_by_nobody(header)(target)) as client:
+                assert client.get("/v1/collections").status_code == 401
+
+        listener.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            listener.accept()
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)

@@ -47,6 +47,7 @@ def still_answers(target: Target) -> bool:
 def test_headers_without_measure_are_refused_or_passed_over(target: Target, headers: list[bytes]) -> None:
     reply = exchange(target.url, request(target.url, path="/v1/collections", headers=[bearer(target), CLOSE, *headers]))
 
+    assert reply.is_over
     assert all(status in (200, *REFUSED) for status in reply.statuses), reply.received[:300]
     assert still_answers(target)
 
@@ -72,6 +73,7 @@ def test_headers_without_measure_are_refused_or_passed_over(target: Target, head
 def test_a_line_that_is_no_request_of_ours_is_refused(target: Target, line: bytes) -> None:
     reply = exchange(target.url, line + b"\r\nHost: x\r\n" + CLOSE + b"\r\n\r\n")
 
+    assert reply.is_over
     assert all(status in REFUSED for status in reply.statuses), reply.received[:300]
     assert still_answers(target)
 
@@ -109,6 +111,7 @@ def test_a_second_request_inside_the_first_has_no_token_of_the_first(target: Tar
 
     reply = exchange(target.url, request(target.url, "POST", "/v1/collections", lines, body))
 
+    assert reply.is_over
     assert 200 not in reply.statuses, reply.received[:600]
     assert 201 not in reply.statuses, reply.received[:600]
     assert still_answers(target)
@@ -144,6 +147,7 @@ def test_a_chunk_of_no_sound_size_is_refused(target: Target, size: bytes) -> Non
 
     reply = exchange(target.url, request(target.url, "POST", "/v1/detect", lines, size + b"\r\nhello\r\n0\r\n\r\n"))
 
+    assert reply.is_over
     assert all(status in REFUSED for status in reply.statuses), reply.received[:300]
     assert still_answers(target)
 

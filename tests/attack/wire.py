@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,6 +15,12 @@ class Reply:
     """What came back on one connection until the other side closed it or said nothing more."""
 
     received: bytes
+    is_closed: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the other side made an end: it answered, or closed without a word. Else it hangs."""
+        return self.is_closed or bool(self.statuses)
 
     @property
     def statuses(self) -> list[int]:
@@ -40,23 +47,32 @@ def exchange(url: str, sent: bytes | Iterable[bytes], quiet_s: float = 1.0) -> R
             for part in [sent] if isinstance(sent, bytes) else sent:
                 wire.sendall(part)
         received = b""
-        with contextlib.suppress(ConnectionResetError):
-            while part := _read(wire, quiet_s if received else TIMEOUT_S):
-                received += part
-    return Reply(received)
+        while part := _read(wire, quiet_s if received else TIMEOUT_S):
+            received += part
+    return Reply(received, is_closed=part is not None)
 
 
 @contextlib.contextmanager
 def connection(url: str) -> Iterator[socket.socket]:
-    """Give a TCP connection to the service."""
+    """Give a connection to the service: TCP, or TLS for an `https` URL."""
     where = urlsplit(url)
-    with socket.create_connection((where.hostname or "", where.port or 80), timeout=TIMEOUT_S) as wire:
-        yield wire
+    host, is_tls = where.hostname or "", where.scheme == "https"
+    with socket.create_connection((host, where.port or (443 if is_tls else 80)), timeout=TIMEOUT_S) as wire:
+        if not is_tls:
+            yield wire
+            return
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        with context.wrap_socket(wire, server_hostname=host) as secured:
+            yield secured
 
 
-def _read(wire: socket.socket, timeout_s: float) -> bytes:
+def _read(wire: socket.socket, timeout_s: float) -> bytes | None:
+    """Return what comes next, nothing where the other side closed, None where it stays silent."""
     wire.settimeout(timeout_s)
     try:
         return wire.recv(65536)
     except TimeoutError:
+        return None
+    except ConnectionResetError:
         return b""

@@ -58,7 +58,8 @@ def summary(report: Path) -> str:
     for case in ET.parse(report).iter("testcase"):
         cases.setdefault(case.get("classname", "").rsplit(".", 1)[-1].removeprefix("test_"), []).append(case)
     rows = [
-        f"| {name} | {len(each)} | {sum(map(is_bad, each))} | {seconds(each):.0f} |" for name, each in cases.items()
+        f"| {name} | {len(each)} | {sum(map(is_bad, each))} | {sum(map(is_skipped, each))} | {seconds(each):.0f} |"
+        for name, each in cases.items()
     ]
     measured = [
         f"- {told.get('name')}: {told.get('value')}"
@@ -66,11 +67,17 @@ def summary(report: Path) -> str:
         for case in each
         for told in case.iter("property")
     ]
-    return "\n".join(["| attack on | attacks | let in | seconds |", "|---|---|---|---|", *rows, "", *measured])
+    return "\n".join(
+        ["| attack on | attacks | failed | skipped | seconds |", "|---|---|---|---|---|", *rows, "", *measured]
+    )
 
 
 def is_bad(case: ET.Element) -> bool:
     return case.find("failure") is not None or case.find("error") is not None
+
+
+def is_skipped(case: ET.Element) -> bool:
+    return case.find("skipped") is not None
 
 
 def seconds(cases: list[ET.Element]) -> float:

@@ -1,4 +1,4 @@
-"""The embedder from one replica to its maximum and back, under load, by the YAML alone.
+"""The embedder from one replica to its maximum and back, under load, by serve_config.yaml alone.
 
     uv run faceserve bench autoscaling [--models-dir DIR --pack PACK] [--write]
 
@@ -22,7 +22,7 @@ from tests.endurance.processes import every
 from tests.endurance.running import README, add_service_options, encoder_of, running_service
 from tests.measured import write_block
 
-QUIET_S, HOLD_S, LIMIT_S = 15.0, 20.0, 180.0
+QUIET_S, HOLD_S, LIMIT_S = 15.0, 20.0, 300.0
 ROW_S = 5
 
 
@@ -49,8 +49,8 @@ class Scaling:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--max-replicas", type=int, default=2, help="in place of the YAML's")
-    parser.add_argument("--downscale-delay", type=float, default=15.0, help="in place of the YAML's, in seconds")
+    parser.add_argument("--max-replicas", type=int, default=4, help="in place of the YAML's")
+    parser.add_argument("--downscale-delay", type=float, default=120.0, help="in place of the YAML's, in seconds")
     parser.add_argument("--clients", type=int, default=8)
     add_service_options(parser)
     options = parser.parse_args()
@@ -144,7 +144,7 @@ def rows(seen: Scaling) -> list[str]:
     """Return the timeline as a row for every five seconds."""
     begun = min(answer.at_s for answer in seen.answers)
     found = []
-    for start in range(0, round(seen.moments[-1].at_s), ROW_S):
+    for start in range(0, int(seen.moments[-1].at_s) - ROW_S + 1, ROW_S):  # without the last seconds, which fill none
         moments = [moment for moment in seen.moments if start <= moment.at_s < start + ROW_S]
         times = [
             answer.seconds for answer in seen.answers if start <= answer.at_s + answer.seconds - begun < start + ROW_S

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from store.local import LocalPostgres
-from tests.benchmarks.machine import description
+from tests.benchmarks.machine import description, sentence
 from tests.faults.pictures import portraits
 from tests.faults.run import CLIENTS, FAULTS, Outcome, missing_for, under_load
 from tests.faults.service import copied_pack, running_service
@@ -37,6 +37,7 @@ HEADINGS = (
     "lasted s",
     "recovery s",
     "longest gap s",
+    "whole s",
     "acknowledged",
     "lost",
     "half there",
@@ -55,11 +56,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="into tests/faults/README.md, and JSON beside it")
     options = parser.parse_args()
     outcomes, failures = measure(options)
-    markdown = table(outcomes)
+    machine = description()
+    head = f"{options.pack}, {options.clients} clients, two replicas of each deployment. {sentence(machine)}"
+    markdown = f"{head}\n\n{table(outcomes)}"
     print(markdown)
     if options.write:
         write_block(FOLDER / "README.md", f"faults-{options.profile}", markdown)
-        facts = {"machine": description(), "pack": options.pack, "outcomes": [outcome.facts() for outcome in outcomes]}
+        facts = {"machine": machine, "pack": options.pack, "outcomes": [outcome.facts() for outcome in outcomes]}
         (FOLDER / f"faults-{options.profile}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     sys.exit(0 if not failures and all(outcome.is_clean for outcome in outcomes) else 1)
 
@@ -112,6 +115,7 @@ def table(outcomes: list[Outcome]) -> str:
             f"{outcome.lasted_s:.1f}",
             f"{outcome.recovery_s:.1f}",
             f"{outcome.gap_s:.1f}",
+            f"{outcome.whole_s:.1f}",
             outcome.acknowledged,
             len(outcome.verdict.lost) + len(outcome.verdict.returned),
             outcome.verdict.half,

@@ -108,5 +108,10 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """Return the commit that runs, with `-dirty` where the code differs from it; what runs write does not count."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.yaml", "*.sql", "uv.lock")
+    return (_git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()

@@ -2,7 +2,8 @@
 
     uv run faceserve bench soak --minutes 60 [--models-dir DIR --pack PACK] [--write]
 
-Ends with 1 when a process grew, an operation slowed down, or a request got an answer that it should not get.
+Ends with 1 when a process grew, ended or was replaced, an operation slowed down, or a request was refused or got an
+answer that it should not get.
 """
 
 import argparse
@@ -23,6 +24,16 @@ from tests.endurance.processes import Watch, every
 from tests.endurance.running import README, add_service_options, encoder_of, pinned, running_service
 from tests.measured import write_block
 
+OURS = (
+    "faceserve:",
+    "ServeController",
+    "ProxyActor",
+    "HAProxyManager",
+    "haproxy",
+    "raylet",
+    "gcs_server",
+    "PostgreSQL",
+)
 WINDOWS = 12
 MIN_ANSWERS = 30  # in a window; fewer say nothing of a 95th percentile
 # Two windows of one machine differ by this much with nothing wrong: the mix is random, other work comes and goes.
@@ -114,7 +125,7 @@ def drifts(soak: Soak) -> list[Drift]:
     for answer in soak.answers:
         if answer.is_expected:
             number = min(WINDOWS - 1, int((answer.at_s - begun) / width))
-            windows[number].setdefault(answer.call.operation, []).append(answer.seconds)
+            windows[number].setdefault(kind_of(answer), []).append(answer.seconds)
             windows[number].setdefault("all", []).append(answer.seconds)
     first, last = windows[0], windows[-1]
     return [
@@ -128,15 +139,23 @@ def drifts(soak: Soak) -> list[Drift]:
     ]
 
 
+def kind_of(answer: Answer) -> str:
+    """Return the operation, of which all mistakes of clients are one: of each there are too few to judge."""
+    return "errors" if answer.call.operation.startswith("error:") else answer.call.operation
+
+
 def conclude(soak: Soak, options: argparse.Namespace) -> int:
     """Print what was seen, write it where the options say, and return the exit code."""
     growths, drifted, faults = soak.watch.growth(), drifts(soak), faults_of(soak.answers)
+    refused = sum(answer.is_refusal for answer in soak.answers)
+    replaced = [name for name in soak.watch.passing() if name.startswith(OURS)]
     is_bounded = max(soak.connections) <= soak.most_connections
     growing = [growth.process for growth in growths if not growth.is_flat]
     slower = [drift.operation for drift in drifted if not drift.is_flat]
     verdict = [
         f"{len(soak.answers):,} requests in {soak.seconds / 60:.1f} min, {options.pack}, {options.replicas} embedders; "
-        f"unexpected answers: {sum(faults.values())}{f' {dict(faults)}' if faults else ''}",
+        f"unexpected answers: {sum(faults.values())}{f' {dict(faults)}' if faults else ''}, refused: {refused}",
+        f"processes of the service that ended or came: {', '.join(replaced) or 'none'}",
         f"processes that grew: {', '.join(growing) or 'none'} of {len(growths)}",
         f"operations that slowed down: {', '.join(slower) or 'none'} of {len(drifted)}",
         f"connections to PostgreSQL: {soak.connections[0]} at first, at most {max(soak.connections)}, "
@@ -165,11 +184,11 @@ def conclude(soak: Soak, options: argparse.Namespace) -> int:
     if options.write:
         write_block(README, "soak", f"{sentence(machine)}\n\n{table}")
         (README.parent / "soak.json").write_text(text, encoding="utf-8")
-    return 0 if is_bounded and not (growing or slower or faults) else 1
+    return 0 if is_bounded and not (growing or slower or faults or refused or replaced) else 1
 
 
 def process_table(soak: Soak) -> list[str]:
-    """Return a row for each process of ours, and one for all of Ray's own together."""
+    """Return a row for each process that lasted, the largest first."""
     rows = ["| process | MB at first | at last | grown MB | open files | threads |", "|---|---|---|---|---|---|"]
     for growth in soak.watch.growth():
         mark = "" if growth.is_flat else " **grew**"

@@ -56,6 +56,8 @@ def questions(client: httpx.Client, photo: bytes) -> list[tuple[int, Call]]:
         "jpeg": photo,
         "large jpeg": encoded(whole.resize((2400, 2400), Image.Resampling.BICUBIC)),
         "png": encoded(whole, "PNG"),
+        # over 1 MB, from where on an image goes to the embedder through Ray's shared memory
+        "large png": encoded(whole.resize((1100, 1100)), "PNG", compress_level=0),
         "webp": encoded(whole, "WEBP"),
         "bmp": encoded(portrait(), "BMP"),
         "gif": encoded(portrait(), "GIF"),

@@ -88,6 +88,10 @@ class Watch:
             if samples[0].at_s <= settled and samples[-1].at_s == end
         }
 
+    def passing(self) -> list[str]:
+        """Return the processes that came after settling, or ended."""
+        return sorted(set(self.samples) - set(self.lasting()))
+
     def growth(self) -> list[Growth]:
         """Return how each lasting process went, the largest first."""
         found = [growth_of(name, samples) for name, samples in self.lasting().items()]

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from deployments.admission import BODIES_PER_PLACE
 from tests.cluster.node import Cluster, wait_for
 from tests.deployments.pictures import encoded
 from tests.endurance.conftest import MAX_IN_FLIGHT
@@ -96,6 +97,33 @@ def test_bodies_that_stop_half_way_give_their_places_back(service: Cluster, clie
     for _ in range(2 * MAX_IN_FLIGHT):
         with connect(service) as connection:
             connection.sendall(head(client, len(photo)) + photo[: len(photo) // 2])
+
+    wait_for(lambda: detect(client, photo).status_code == 200, PATIENCE_S)
+
+
+def test_half_bodies_that_are_held_leave_a_normal_client_alone(
+    service: Cluster, client: httpx.Client, photo: bytes
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(2 * MAX_IN_FLIGHT):
+            connection = stack.enter_context(connect(service))
+            connection.sendall(head(client, len(photo)) + photo[: len(photo) // 2])
+
+        statuses = {detect(client, photo).status_code for _ in range(5)}
+
+    assert statuses == {200}
+
+
+def test_more_half_bodies_than_there_is_room_for_are_refused(
+    service: Cluster, client: httpx.Client, photo: bytes
+) -> None:
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(service)) for _ in range((BODIES_PER_PLACE + 1) * MAX_IN_FLIGHT)]
+        for connection in connections:
+            connection.sendall(head(client, len(photo)) + photo[: len(photo) // 2])
+
+        wait_for(lambda: detect(client, photo).status_code == 429, PATIENCE_S / 6)  # before the first is given up
+        assert client.get("/v1/collections").status_code == 200
 
     wait_for(lambda: detect(client, photo).status_code == 200, PATIENCE_S)
 

@@ -79,8 +79,9 @@ def stopped(service: Service) -> Iterator[None]:
     pid = service.postgres.pid
     assert pid is not None
     family = [psutil.Process(pid)]
-    family += family[0].children(recursive=True)
     try:
+        send(family, signal.SIGSTOP)  # first, so that it starts no more
+        family += family[0].children(recursive=True)
         send(family, signal.SIGSTOP)
         yield
     finally:

@@ -1,5 +1,6 @@
 """Faults of the service's own processes: replicas, proxies, the controller."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -61,11 +62,12 @@ def freeze(service: Service, deployment: str) -> None:
 def haproxies(service: Service) -> list[psutil.Process]:
     """Return the service's HAProxy processes, by their environment: the actor that starts them may have ended."""
     database_url = service.cluster.environment["FACESERVE_DATABASE_URL"]
-    return [
-        process
-        for process in psutil.process_iter(["name"])
-        if process.info["name"] == "haproxy" and process.environ().get("FACESERVE_DATABASE_URL") == database_url
-    ]
+    found = []
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error):  # somebody else's, or gone
+            if process.info["name"] == "haproxy" and process.environ().get("FACESERVE_DATABASE_URL") == database_url:
+                found.append(process)
+    return found
 
 
 def kill(processes: Sequence[psutil.Process]) -> None:

@@ -42,7 +42,8 @@ class Outcome:
     """What clients saw of a fault, and whether anything was lost.
 
     `lasted_s`: from the fault to its end. `recovery_s`: from its end to the end of the last request that did not
-    succeed. `gap_s`: the longest time without a success, for all clients together. `told`: refusals and failures.
+    succeed. `gap_s`: the longest time without a success, for all clients together. `whole_s`: from its end until every
+    replica ran again. `told`: refusals and failures.
     """
 
     fault: str
@@ -56,14 +57,16 @@ class Outcome:
     lasted_s: float
     recovery_s: float
     gap_s: float
+    whole_s: float
     acknowledged: int
     changed: int
     verdict: Verdict
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was lost, and clients saw nothing that a retry does not mend."""
-        return self.verdict.is_clean and self.changed == self.hung == self.other == 0
+        """Whether something was acknowledged and nothing lost, and clients saw nothing that a retry does not mend."""
+        unexpected = self.changed, self.proxy_errors, self.hung, self.other
+        return self.verdict.is_clean and self.acknowledged > 0 and not any(unexpected)
 
     def facts(self) -> dict[str, object]:
         """Return it as JSON can hold it."""
@@ -98,6 +101,7 @@ async def under_load(
         await asyncio.to_thread(FAULTS[fault], service)
         ended = time.monotonic()
         await asyncio.to_thread(service.wait_until_whole)
+        whole = time.monotonic()
         await asyncio.sleep(after_s)
     answers = count_answers(ledger.attempts)
     return Outcome(
@@ -112,6 +116,7 @@ async def under_load(
         lasted_s=ended - began,
         recovery_s=recovery_s(ledger.attempts, ended),
         gap_s=longest_outage_s(ledger.attempts),
+        whole_s=whole - ended,
         acknowledged=len(ledger.acknowledged),
         changed=ledger.changed,
         verdict=await verdict(target, ledger, service.postgres.url),

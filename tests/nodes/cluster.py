@@ -155,8 +155,8 @@ def running_nodes(workers: int = 2) -> Iterator[Nodes]:
 
 
 def configuration(http_port: int) -> dict[str, Any]:
-    """Return `configs/serve/nodes.yaml` with what a test machine cannot have changed: the pack and the port."""
+    """Return `configs/serve/nodes.yaml` with the pack, the port and the address of a test machine."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "configs" / "serve" / "nodes.yaml").read_text())
-    config["http_options"]["port"] = http_port
+    config["http_options"] |= {"host": "127.0.0.1", "port": http_port}
     config["applications"][0]["args"]["encoder"] = {"pack": "classical"}
     return config
