@@ -17,19 +17,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--before", type=float, default=10.0, help="seconds of load before the node is killed")
     parser.add_argument("--after", type=float, default=30.0, help="seconds of load without it")
+    parser.add_argument("--profile", choices=("python", "haproxy"), default="python", help="haproxy needs root")
     parser.add_argument("--write", action="store_true", help="put the table into tests/nodes/README.md")
     arguments = parser.parse_args()
 
     deaths = []
     for _ in range(arguments.rounds):
-        with running_nodes() as nodes:
+        with running_nodes(is_behind_haproxy=arguments.profile == "haproxy") as nodes:
             deaths.append(kill_a_node(nodes, before_s=arguments.before, after_s=arguments.after))
         print(f"| {' | '.join(row(deaths[-1]))} |", flush=True)
     text = table(deaths)
     print(text)
     if arguments.write:
-        write_block(README, "nodes", text)
-        README.with_name("nodes.json").write_text(
+        write_block(README, f"nodes-{arguments.profile}", text)
+        README.with_name(f"nodes-{arguments.profile}.json").write_text(
             json.dumps({"machine": description(), "rounds": [figures(death) for death in deaths]}, indent=2) + "\n"
         )
 

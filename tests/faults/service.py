@@ -69,7 +69,7 @@ class Service:
         except (httpx.HTTPError, KeyError):
             return False
         running = {
-            name: sum(replica["state"] == "RUNNING" for replica in deployment["replicas"])
+            name: sum(replica["state"] == "RUNNING" and is_alive(replica["pid"]) for replica in deployment["replicas"])
             for name, deployment in status["deployments"].items()
         }
         return status["status"] == "RUNNING" and running == REPLICAS and health == 200
@@ -77,6 +77,14 @@ class Service:
     def wait_until_whole(self) -> None:
         """Return once every replica runs and answers; fail after minutes."""
         wait_for(self.is_whole, WHOLE_AGAIN_S)
+
+
+def is_alive(pid: int | None) -> bool:
+    """Tell whether a process runs. Serve takes some seconds to see that one of its replicas does not."""
+    try:
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def service_config(encoder: dict[str, Any], http_port: int) -> dict[str, Any]:

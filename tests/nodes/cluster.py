@@ -19,26 +19,30 @@ from typing import Any
 import psutil
 import yaml
 
+from deployments.commands.up import FAST_PATH, HAPROXY_PORTS
 from store.local import temporary_postgres
 from store.migrate import apply_migrations
 from tests.cluster.node import BIN, ROOT, Cluster, ask_serve, node_environment, serve_api_answers, wait_for
+from tests.nodes.networks import LOOPBACK, Home, Network, network
 from tests.ports import free_port
 
 START_TIMEOUT_S = 180.0  # three nodes and nine Python processes of Serve, on a machine that may be busy
 CPUS = 3  # of each node: an ingress, a search and two embedder replicas
+ONE_THREAD = {"RAY_SERVE_HAPROXY_NBTHREAD": "1"}
 DEPLOYMENTS = ("Ingress", "Embedder", "Search")
 
 
 class RayNode:
     """One `ray start --block` and everything below it."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, *arguments: str, environment: dict[str, str], log: Path, home: Home = LOOPBACK) -> None:
         self.log = log
         command = [
+            *home.prefix,
             BIN / "ray",
             "start",
             "--block",
-            "--node-ip-address=127.0.0.1",
+            f"--node-ip-address={home.address}",
             f"--dashboard-agent-listen-port={free_port()}",
             "--min-worker-port=0",  # any free port, instead of 10002 to 19999
             "--max-worker-port=0",
@@ -91,6 +95,7 @@ class Nodes(Cluster):
     workers: list[RayNode]
     head: RayNode
     gcs: str
+    network: Network | None
 
     def add_worker(self) -> RayNode:
         """Start one more node."""
@@ -99,6 +104,7 @@ class Nodes(Cluster):
             f"--num-cpus={CPUS}",
             environment=self.environment,
             log=self.folder / f"worker-{uuid.uuid4().hex[:8]}.log",
+            home=LOOPBACK if self.network is None else self.network.home(),
         )
         self.workers.append(node)
         return node
@@ -120,14 +126,23 @@ class Nodes(Cluster):
 
 
 @contextlib.contextmanager
-def running_nodes(workers: int = 2) -> Iterator[Nodes]:
-    """Give a head with `workers` more nodes, the application of `configs/serve/nodes.yaml` spread over them."""
+def running_nodes(workers: int = 2, *, is_behind_haproxy: bool = False) -> Iterator[Nodes]:
+    """Give a head with `workers` more nodes, the application of `configs/serve/nodes.yaml` spread over them.
+
+    Behind HAProxy each worker has a network of its own, which needs root: two HAProxies want the same ports. Clients
+    ask the head's, where no replica runs.
+    """
     folder = Path(tempfile.mkdtemp(prefix="fn", dir="/tmp"))  # Ray's sockets live below: their paths must be short
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         postgres = stack.enter_context(temporary_postgres(port=free_port()))
         asyncio.run(apply_migrations(postgres.url))
         environment = node_environment(postgres)
+        link = None
+        if is_behind_haproxy:
+            link = stack.enter_context(network())
+            environment |= FAST_PATH | {name: str(free_port()) for name in HAPROXY_PORTS} | ONE_THREAD
+        home = LOOPBACK if link is None else link.own
         dashboard_port, gcs_port = free_port(), free_port()
         head = RayNode(
             "--head",
@@ -139,9 +154,11 @@ def running_nodes(workers: int = 2) -> Iterator[Nodes]:
             "--num-cpus=0",
             environment=environment,
             log=folder / "head.log",
+            home=home,
         )
         nodes = Nodes(dashboard_port, 0, environment, folder, postgres, psutil.Process(head.process.pid))
-        nodes.head, nodes.workers, nodes.gcs = head, [], f"127.0.0.1:{gcs_port}"
+        nodes.head, nodes.workers, nodes.gcs = head, [], f"{home.address}:{gcs_port}"
+        nodes.network = link
         stack.callback(lambda: [node.stop() for node in (*nodes.workers, nodes.head)])
         wait_for(lambda: serve_api_answers(dashboard_port, nodes.head.process, nodes.head.log))
         for _ in range(workers):
@@ -149,14 +166,16 @@ def running_nodes(workers: int = 2) -> Iterator[Nodes]:
             # and a replica that is placed before the last node has joined is not spread over it, and never moves
             wait_for(nodes.add_worker().has_joined, timeout_s=START_TIMEOUT_S)
         nodes.http_port = free_port()  # now: Ray's own processes take free ports too while they start
-        nodes.submit(configuration(nodes.http_port))
+        nodes.submit(configuration(nodes.http_port, is_on_one_address=link is None))
         wait_for(lambda: nodes.is_running() and nodes.proxies() >= workers, timeout_s=START_TIMEOUT_S)
         yield nodes
 
 
-def configuration(http_port: int) -> dict[str, Any]:
+def configuration(http_port: int, *, is_on_one_address: bool) -> dict[str, Any]:
     """Return `configs/serve/nodes.yaml` with the pack, the port and the address of a test machine."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "configs" / "serve" / "nodes.yaml").read_text())
-    config["http_options"] |= {"host": "127.0.0.1", "port": http_port}
+    config["http_options"]["port"] = http_port
+    if is_on_one_address:
+        config["http_options"]["host"] = "127.0.0.1"
     config["applications"][0]["args"]["encoder"] = {"pack": "classical"}
     return config
