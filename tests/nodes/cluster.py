@@ -135,7 +135,8 @@ def running_nodes(workers: int = 2, *, is_behind_haproxy: bool = False) -> Itera
     folder = Path(tempfile.mkdtemp(prefix="fn", dir="/tmp"))  # Ray's sockets live below: their paths must be short
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        postgres = stack.enter_context(temporary_postgres(port=free_port()))
+        # through its socket a database is reached from every network of the machine
+        postgres = stack.enter_context(temporary_postgres(port=None if is_behind_haproxy else free_port()))
         asyncio.run(apply_migrations(postgres.url))
         environment = node_environment(postgres)
         link = None
