@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import statistics
 import time
 from collections import defaultdict
@@ -124,7 +125,8 @@ def name_of(process: psutil.Process) -> str:
     if process.name().startswith("postgres") or title.startswith("postgres"):
         return "PostgreSQL"
     if title.startswith("ray::"):
-        return f"{title.removeprefix('ray::').removeprefix('ServeReplica:').split('(')[0].strip()} {process.pid}"
+        name = title.removeprefix("ray::").removeprefix("ServeReplica:")
+        return f"{re.split(r'[.(]', name)[0].strip()} {process.pid}"  # without the method that it runs just now
     module = next((Path(word).stem for word in command[1:] if word.endswith(".py")), Path(title).name)
     return f"{module} {process.pid}"
 
