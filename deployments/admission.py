@@ -105,7 +105,6 @@ class Place:
         self._may_need_embedder = may_need_embedder
         self._is_always_admitted = is_always_admitted
         self._give_back: Callable[[], None] = _nothing
-        self._is_under_way = False
 
     def expect_body(self) -> None:
         """Count the request as one whose body is on its way. Raises Overloaded where it would have to be refused."""
@@ -117,19 +116,17 @@ class Place:
 
     def enter(self) -> None:
         """Count the request as under way, unless it is already. Raises Overloaded."""
-        if self._is_under_way:
+        if self._give_back == self._admission.leave:
             return
         self._require_room()
         self.leave()
         self._admission.enter()
         self._give_back = self._admission.leave
-        self._is_under_way = True
 
     def leave(self) -> None:
         """Count the request no more."""
         self._give_back()
         self._give_back = _nothing
-        self._is_under_way = False
 
     def _require_room(self) -> None:
         if not self._is_always_admitted and not self._admission.admits(may_need_embedder=self._may_need_embedder):

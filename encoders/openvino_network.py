@@ -16,7 +16,7 @@ from encoders.sessions import release_unused_memory
 # first look finds nothing. What collections of other detector inputs bring beyond that runs on the code for any size:
 # code of its own for each, made and thrown away in turn, would cost more than ten runs of it.
 KEPT_SIZES = 12
-ANY = -1  # OpenVINO's word for a dimension that is known at each run
+ANY = (-1, (-1, -1))  # pictures of any size; -1 is OpenVINO's word for a dimension that is known at each run
 
 
 class OpenVinoNetwork:
@@ -49,7 +49,6 @@ class OpenVinoNetwork:
         fixed = not (height.is_dynamic or width.is_dynamic)
         self._input_size = (width.get_length(), height.get_length()) if fixed else None
         self._requests: dict[tuple[int, InputSize], Any] = {}
-        self._any_size_request: Any = None
         if self._input_size is not None:
             for count in batch_sizes if self._takes_batches else (1,):
                 self._requests[count, self._input_size] = self._compiled(count, self._input_size)
@@ -70,15 +69,12 @@ class OpenVinoNetwork:
         return [np.array(answers[index]) for index in range(len(answers))]
 
     def _request_for(self, count: int, size: InputSize) -> Any:
-        kept = self._requests.get((count, size))
-        if kept is not None:
-            return kept
-        if len(self._requests) < KEPT_SIZES:
-            kept = self._requests[count, size] = self._compiled(count, size)
-            return kept
-        if self._any_size_request is None:
-            self._any_size_request = self._compiled(ANY, (ANY, ANY))
-        return self._any_size_request
+        key = (count, size)
+        if key not in self._requests and len(self._requests) >= KEPT_SIZES:
+            key = ANY
+        if key not in self._requests:
+            self._requests[key] = self._compiled(*key)
+        return self._requests[key]
 
     def _compiled(self, count: int, size: InputSize) -> Any:
         try:

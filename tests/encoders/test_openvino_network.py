@@ -40,7 +40,8 @@ def test_a_recogniser_answers_as_on_onnx_runtime_in_every_batch(drawn_models_dir
 
 
 def test_more_sizes_than_have_code_of_their_own_are_answered_as_well(drawn_models_dir: Path) -> None:
-    crowded, fresh = (OpenVinoNetwork(drawn_models_dir / "drawn" / "det.onnx", "drawn", SCALING, 1, (1,)) for _ in "ab")
+    model = drawn_models_dir / "drawn" / "det.onnx"
+    crowded, fresh = (OpenVinoNetwork(model, "drawn", SCALING, 1, (1,)) for _ in range(2))
     for step in range(KEPT_SIZES):
         crowded.run(pictures(1, 96, 96 + 32 * step))
 
