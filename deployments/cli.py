@@ -10,8 +10,8 @@ from rich.console import Console
 
 from configs.secrets import MissingSecret
 from configs.settings import EncoderSettings, TokenSettings
-from deployments.auth import NAME, SCOPES
 from deployments.commands.errors import CommandFailed
+from deployments.http.access.tokens import NAME, SCOPES
 from encoders.errors import EncoderError
 from store.errors import StoreError
 
@@ -107,7 +107,7 @@ def migrate(
     ],
 ) -> None:
     """Bring a database to the schema of this release."""
-    from store.migrate import apply_migrations
+    from store.database.migrate import apply_migrations
 
     console = Console()
     with console.status("Migrating …"):

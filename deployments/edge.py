@@ -12,8 +12,8 @@ from starlette.datastructures import Headers as HeaderView
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.middleware import REQUEST_ID, Responder
-from deployments.problems import Interrupted
+from deployments.http.middleware import REQUEST_ID, Responder
+from deployments.http.problems import Interrupted
 
 # Written with hyphens; Serve reads underscores as the same.
 SERVE_HEADERS = frozenset(

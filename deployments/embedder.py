@@ -9,12 +9,12 @@ from ray.serve import Deployment
 
 from configs.settings import EncoderSettings
 from configs.tuning import EmbedderTuning
-from deployments.inference import InferenceWorker
-from deployments.logs import join_serve_log
-from deployments.loop_lag import watch_loop
+from deployments.inference.worker import InferenceWorker
 from deployments.ports import Seen
-from deployments.ray_metrics import RayMeters
-from encoders.images import ImageLimits
+from deployments.telemetry.logs import join_serve_log
+from deployments.telemetry.loop_lag import watch_loop
+from deployments.telemetry.ray_metrics import RayMeters
+from encoders.images.decoding import ImageLimits
 from encoders.loading import load_encoder
 from encoders.types import AnalyzeOptions, ModelDescription
 
@@ -67,7 +67,7 @@ EMBEDDER: Deployment = serve.deployment(
     ray_actor_options={"num_cpus": 1},
     # One image runs, the others wait here: those that wait at the router make it ask full replicas again and again. On
     # two cores 16 clients got 41 answers a second with 4 places at each of two replicas, 53 with 8. More than these
-    # places is no burst but overload, see deployments/admission.py.
+    # places is no burst but overload, see deployments/http/admission.py.
     max_ongoing_requests=16,
     # Those that arrive at the same moment count as queued until they are given out: with 8, bursts of 16 were refused.
     max_queued_requests=16,

@@ -9,9 +9,9 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.metrics import CALL_SECONDS, Meters
 from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, Overloaded, Seen, Unavailable
-from deployments.tracing import span
+from deployments.telemetry.metrics import CALL_SECONDS, Meters
+from deployments.telemetry.tracing import span
 from encoders.types import AnalyzeOptions, ModelDescription
 from store.gallery import Gallery
 

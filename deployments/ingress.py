@@ -12,16 +12,16 @@ from ray.serve.handle import DeploymentHandle
 from configs.secrets import read_token_secrets
 from configs.settings import ServiceSettings
 from configs.tuning import IngressTuning
-from deployments.admission import Admission
-from deployments.api import create_api
-from deployments.auth import TokenVerifier
-from deployments.cursors import CursorCodec
 from deployments.handles import RemoteEmbedder, remote_gallery
-from deployments.logs import join_serve_log
-from deployments.loop_lag import watch_loop
-from deployments.metrics import INGRESS_REQUESTS
+from deployments.http.access.tokens import TokenVerifier
+from deployments.http.admission import Admission
+from deployments.http.app import create_api
+from deployments.http.cursors import CursorCodec
 from deployments.ports import Services
-from deployments.ray_metrics import RayMeters
+from deployments.telemetry.logs import join_serve_log
+from deployments.telemetry.loop_lag import watch_loop
+from deployments.telemetry.metrics import INGRESS_REQUESTS
+from deployments.telemetry.ray_metrics import RayMeters
 
 
 @serve.ingress()

@@ -12,16 +12,16 @@ from ray.serve import Deployment
 from configs.secrets import read_database_url
 from configs.settings import StoreSettings
 from configs.tuning import SearchTuning
-from deployments.logs import join_serve_log
-from deployments.loop_lag import stop_watching, watch_loop
-from deployments.metrics import POOL_CONNECTIONS, SEARCHES, STORE_SECONDS
 from deployments.ports import GALLERY_OPERATIONS
-from deployments.ray_metrics import RayMeters
-from deployments.recall import RecallSampler
-from deployments.tracing import span
+from deployments.telemetry.logs import join_serve_log
+from deployments.telemetry.loop_lag import stop_watching, watch_loop
+from deployments.telemetry.metrics import POOL_CONNECTIONS, SEARCHES, STORE_SECONDS
+from deployments.telemetry.ray_metrics import RayMeters
+from deployments.telemetry.recall import RecallSampler
+from deployments.telemetry.tracing import span
 from store.gallery import Gallery
-from store.housekeeping import keep_doing
-from store.indexing import IndexKeeper
+from store.upkeep.housekeeping import keep_doing
+from store.upkeep.indexing import IndexKeeper
 
 PURGE_EVERY_S = 10.0
 

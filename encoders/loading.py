@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from encoders.images import ImageLimits
-from encoders.packs import find_pack
+from encoders.images.decoding import ImageLimits
+from encoders.packs.directory import find_pack
 from encoders.types import Encoder
 
 CLASSICAL = "classical"
@@ -26,11 +26,11 @@ def load_encoder(
     unusable and ProviderUnavailable when the models would not run on `provider`.
     """
     if name == CLASSICAL:
-        from encoders.classical import ClassicalEncoder
+        from encoders.classical.encoder import ClassicalEncoder
 
         return ClassicalEncoder(limits)
     pack = find_pack(models_dir, name)
-    from encoders.insightface_pack import InsightFacePackEncoder  # 2 s of imports that a missing pack need not wait for
+    from encoders.pack_encoder import InsightFacePackEncoder  # 2 s of imports that a missing pack need not wait for
 
     return InsightFacePackEncoder(
         pack,

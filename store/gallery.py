@@ -14,13 +14,12 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from store import collection_table, enrollment, face_table, person_table
-from store.driver import Connection
-from store.idempotency import find_outcome, once
-from store.pool import Database, PoolSettings, PoolUsage
-from store.purging import purge_some
-from store.search import SearchSettings, search_collection, verify_person
-from store.sign_shelf import SignShelf
+from store.database.driver import Connection
+from store.database.pool import Database, PoolSettings, PoolUsage
+from store.search.searching import SearchSettings, search_collection, verify_person
+from store.search.sign_shelf import SignShelf
+from store.tables import collection_table, enrollment, face_table, person_table
+from store.tables.idempotency import find_outcome, once
 from store.types import (
     Collection,
     Enrollment,
@@ -35,6 +34,7 @@ from store.types import (
     Statistics,
     Verification,
 )
+from store.upkeep.purging import purge_some
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from store.local import LocalPostgres, temporary_postgres
-from store.migrate import apply_migrations
+from store.database.migrate import apply_migrations
+from store.embedded.local import LocalPostgres, temporary_postgres
 
 TEMPLATE = "template_of_the_tests"
 

@@ -18,26 +18,12 @@ FORBIDDEN = {
     "store": {"configs", "encoders", "deployments", "ray", "fastapi", "onnxruntime", "cv2"},
     "locustfiles": {*PACKAGES, "ray", "fastapi", "asyncpg", "tests"},
 }
-WITHOUT_RAY = (
-    "api",
-    "auth",
-    "cursors",
-    "middleware",
-    "problems",
-    "recognition",
-    "schemas",
-    "responses",
-    "uploads",
-    "base64_body",
-    "health",
-    "image_meters",
-    "loop_lag",
-    "metrics",
-    "outcomes",
-    "recall",
-    "tracing",
-    "inference",
-)
+# What the modules of a room may not import, by the beginning of the name. A room is a folder with all below it.
+ROOMS = {
+    "deployments/http": ("ray",),
+    "deployments/inference": ("ray", "fastapi", "starlette"),
+    "encoders/images": ("onnxruntime", "openvino"),
+}
 
 
 def modules(folder: str) -> list[Path]:
@@ -60,11 +46,11 @@ def test_a_folder_imports_only_what_it_may(folder: str) -> None:
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
 
 
-def test_the_http_layer_knows_nothing_of_ray() -> None:
-    paths = [ROOT / "deployments" / f"{name}.py" for name in WITHOUT_RAY] + modules("deployments/routes")
-
-    for path in paths:
-        assert not [name for name in imports(path) if name.split(".")[0] == "ray"], path.name
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_keeps_to_its_subject(room: str) -> None:
+    for path in modules(room):
+        wrong = {name for name in imports(path) if any(f"{name}.".startswith(f"{word}.") for word in ROOMS[room])}
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
 
 
 def test_only_the_composition_root_binds_deployments() -> None:
@@ -95,8 +81,8 @@ def test_nothing_but_the_deployments_and_commands_reads_the_environment() -> Non
         "deployments/commands/up.py",
         "deployments/ingress.py",
         "deployments/searcher.py",
-        "store/postmaster_user.py",  # hands it on to PostgreSQL, without what would lead it elsewhere
-        "encoders/sessions.py",  # tells ONNX Runtime, before it is loaded, not to phone home
+        "store/embedded/postmaster_user.py",  # hands it on to PostgreSQL, without what would lead it elsewhere
+        "encoders/runtimes/sessions.py",  # tells ONNX Runtime, before it is loaded, not to phone home
     }
 
 

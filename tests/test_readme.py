@@ -13,7 +13,7 @@ from configs.settings import ServiceSettings
 from configs.tuning import EmbedderTuning, IngressTuning, SearchTuning
 from deployments.cli import app
 from deployments.commands.up import ENVIRONMENT, FAST_PATH
-from deployments.routes import collections, faces, person_faces, persons, search, system
+from deployments.http.routes import collections, faces, person_faces, persons, search, system
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,10 +15,10 @@ from typing import Literal
 from rich.console import Console
 
 from configs.secrets import MissingSecret, read_token_secrets
-from deployments.auth import load_keys
 from deployments.commands.listeners import Listener, listeners
 from deployments.commands.tokens import SECRET_FILE
-from encoders.packs import list_packs
+from deployments.http.access.tokens import load_keys
+from encoders.packs.directory import list_packs
 from store.errors import StoreError
 
 State = Literal["ok", "warning", "problem"]

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from encoders.pack_catalog import KNOWN_PACKS
-from encoders.pack_download import pull_pack
-from encoders.pack_install import import_pack
-from encoders.packs import find_pack, list_packs, verify_pack
+from encoders.packs.catalog import KNOWN_PACKS
+from encoders.packs.directory import find_pack, list_packs, verify_pack
+from encoders.packs.download import pull_pack
+from encoders.packs.install import import_pack
 
 
 def pull(models_dir: Path, name: str, console: Console) -> None:

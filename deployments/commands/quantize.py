@@ -7,9 +7,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from deployments.commands.errors import CommandFailed
-from encoders.packs import find_pack
-from encoders.quantize import QuantizationRefused, find_photos, has_vnni, quantize_pack
-from encoders.quantize_report import DECISION_MARGIN, REPORT_FILE, Pairs, QuantizationReport
+from encoders.packs.directory import find_pack
+from encoders.quantization.quantize import QuantizationRefused, find_photos, has_vnni, quantize_pack
+from encoders.quantization.report import DECISION_MARGIN, REPORT_FILE, Pairs, QuantizationReport
 
 
 def quantize(

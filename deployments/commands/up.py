@@ -19,16 +19,16 @@ import psutil
 from rich.console import Console
 
 from configs.settings import EncoderSettings, ServiceSettings
-from deployments.auth import SCOPES
 from deployments.commands.errors import CommandFailed
 from deployments.commands.packs import pull
 from deployments.commands.tokens import local_secret, make_token
-from deployments.tracing import tracing_environment
+from deployments.http.access.tokens import SCOPES
+from deployments.telemetry.tracing import tracing_environment
 from encoders.errors import EncoderError, PackIncomplete, PackNotFound
 from encoders.loading import CLASSICAL
-from encoders.packs import find_pack
-from store.local import LocalPostgres
-from store.migrate import apply_migrations
+from encoders.packs.directory import find_pack
+from store.database.migrate import apply_migrations
+from store.embedded.local import LocalPostgres
 
 TENANT = "default"
 TOKEN_LIFE_S = 30 * 24 * 3600.0
@@ -102,7 +102,7 @@ def up(options: UpOptions, console: Console) -> None:
             applied = asyncio.run(apply_migrations(url))
         if applied:
             console.print(f"Database: applied {len(applied)} migration(s)")
-        from encoders.runtimes import fastest_on_cpu  # loads the runtimes
+        from encoders.runtimes.opening import fastest_on_cpu  # loads the runtimes
 
         settings = ServiceSettings(
             encoder=EncoderSettings(

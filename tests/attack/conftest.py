@@ -7,10 +7,10 @@ import pytest
 
 from deployments.commands.up import HAPROXY_PORTS
 from tests.attack.target import Signer, Target, foreign_target
+from tests.benchmarks.endurance.running import running_service
 from tests.cluster.node import SECRET, Cluster
 from tests.deployments import pictures
 from tests.deployments.tokens import private_key, public_pem
-from tests.endurance.running import running_service
 from tests.ports import free_port
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployments.auth import SCOPES
+from deployments.http.access.tokens import SCOPES
 from tests.attack.operations import Operation, operations, scopes
 from tests.attack.target import Target
 from tests.attack.wire import exchange, request

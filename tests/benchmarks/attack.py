@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from tests.benchmarks.machine import description, sentence
-from tests.measured import write_block
+from tests.benchmarks.measured import write_block
 
 FOLDER = Path(__file__).parents[1] / "attack"
 ROOT = FOLDER.parents[1]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.faults.ledger import Answer, Ledger, count_answers, longest_outage_s, told
-from tests.faults.load import Target, load
-from tests.faults.pictures import portraits
-from tests.faults.verdict import Verdict, verdict
+from tests.benchmarks.faults.ledger import Answer, Ledger, count_answers, longest_outage_s, told
+from tests.benchmarks.faults.load import Target, load
+from tests.benchmarks.faults.pictures import portraits
+from tests.benchmarks.faults.verdict import Verdict, verdict
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.benchmarks.machine import description, sentence
-from tests.measured import write_block
+from tests.benchmarks.measured import write_block
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"

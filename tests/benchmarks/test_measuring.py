@@ -13,14 +13,15 @@ import asyncpg
 import numpy as np
 import pytest
 
-from store.local import LocalPostgres
-from tests.benchmarks import gpu, plots
-from tests.benchmarks.galleries import Gallery, best_match, fill
-from tests.benchmarks.load import apply_load, summarise
+from store.embedded.local import LocalPostgres
+from tests.benchmarks import plots
+from tests.benchmarks.encoders import gpu
 from tests.benchmarks.machine import role_of
-from tests.benchmarks.packs import make_pack
+from tests.benchmarks.packs.packs import make_pack
 from tests.benchmarks.results import table
-from tests.benchmarks.serving import Configuration, configuration
+from tests.benchmarks.serving.galleries import Gallery, best_match, fill
+from tests.benchmarks.serving.load import apply_load, summarise
+from tests.benchmarks.serving.serving import Configuration, configuration
 from tests.conftest import create_database
 
 

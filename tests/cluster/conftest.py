@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from store.local import temporary_postgres
+from store.embedded.local import temporary_postgres
 from tests.cluster.node import Cluster, production_config, running_cluster
 from tests.ports import free_port
 

@@ -19,10 +19,10 @@ import psutil
 import yaml
 
 from configs.settings import TokenSettings
-from deployments.auth import SCOPES
 from deployments.commands.tokens import make_token
-from store.local import LocalPostgres
-from store.migrate import apply_migrations
+from deployments.http.access.tokens import SCOPES
+from store.database.migrate import apply_migrations
+from store.embedded.local import LocalPostgres
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]

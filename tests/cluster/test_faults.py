@@ -6,13 +6,13 @@ import time
 import asyncpg
 import pytest
 
+from tests.benchmarks.faults.ledger import Ledger
+from tests.benchmarks.faults.load import Target, load
+from tests.benchmarks.faults.pictures import portraits
+from tests.benchmarks.faults.run import under_load
+from tests.benchmarks.faults.service import Service
+from tests.benchmarks.faults.verdict import verdict
 from tests.cluster.node import Cluster
-from tests.faults.ledger import Ledger
-from tests.faults.load import Target, load
-from tests.faults.pictures import portraits
-from tests.faults.run import under_load
-from tests.faults.service import Service
-from tests.faults.verdict import verdict
 
 pytestmark = pytest.mark.cluster
 

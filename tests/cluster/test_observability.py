@@ -8,11 +8,11 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from deployments import metrics
-from deployments.metrics import METRICS
+from deployments.telemetry import metrics
+from deployments.telemetry.metrics import METRICS
 from tests.cluster.node import Cluster, wait_for
 from tests.cluster.test_service import png
-from tests.deployments.test_metrics import DASHBOARDS, all_series
+from tests.deployments.telemetry.test_metrics import DASHBOARDS, all_series
 
 pytestmark = pytest.mark.cluster
 

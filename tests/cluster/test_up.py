@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from store.local import LocalPostgres
+from store.embedded.local import LocalPostgres
 from tests.cluster.node import BIN, wait_for
 from tests.ports import free_port
 

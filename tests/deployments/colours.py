@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from encoders.detector import Detections
-from encoders.images import ImageLimits, decode, encode_jpeg
-from encoders.selection import select
+from encoders.detection.detector import Detections
+from encoders.detection.selection import select
+from encoders.images.decoding import ImageLimits, decode, encode_jpeg
 from encoders.types import (
     Analysis,
     AnalyzeOptions,

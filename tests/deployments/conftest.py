@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from configs.tuning import EmbedderTuning
-from deployments.inference import InferenceWorker
-from encoders.images import ImageLimits
+from deployments.inference.worker import InferenceWorker
+from encoders.images.decoding import ImageLimits
 from encoders.loading import load_encoder
+from store.embedded.local import LocalPostgres
 from store.gallery import Gallery
-from store.local import LocalPostgres
 from tests.conftest import create_database
 from tests.deployments import pictures
 from tests.deployments.colours import ColourEncoder

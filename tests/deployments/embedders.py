@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deployments.inference import InferenceWorker
+from deployments.inference.worker import InferenceWorker
 from deployments.ports import Seen
 from encoders.types import AnalyzeOptions, ModelDescription
 

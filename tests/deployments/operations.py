@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from deployments.access import OPEN_PATHS
+from deployments.http.access.requirement import OPEN_PATHS
 from tests.deployments.colours import drawing
 from tests.deployments.service import multipart
 

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from configs.secrets import TokenSecrets
 from configs.settings import ApiSettings, TokenSettings
 from configs.tuning import IngressTuning
-from deployments.api import create_api
-from deployments.auth import TokenVerifier
-from deployments.cursors import CursorCodec
-from deployments.metrics import Meters
+from deployments.http.access.tokens import TokenVerifier
+from deployments.http.app import create_api
+from deployments.http.cursors import CursorCodec
 from deployments.ports import EmbedderPort, Services
+from deployments.telemetry.metrics import Meters
 from store.gallery import Gallery
 from tests.deployments.described import Described
 from tests.deployments.tokens import SECRET, token

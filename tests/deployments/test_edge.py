@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.edge import Edge, harmless, middlewares
-from deployments.middleware import REQUEST_ID
+from deployments.http.middleware import REQUEST_ID
 
 
 @pytest.mark.parametrize(

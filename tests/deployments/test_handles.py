@@ -6,8 +6,8 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from deployments.handles import remote_gallery
-from deployments.metrics import CALL_SECONDS, Metric, NoMeters
 from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, Unavailable
+from deployments.telemetry.metrics import CALL_SECONDS, Metric, NoMeters
 
 
 class DyingOnce:

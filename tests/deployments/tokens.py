@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from deployments.auth import SCOPES
+from deployments.http.access.tokens import SCOPES
 
 SECRET = "a-secret-of-the-tests-with-more-than-32-bytes"
 ALL_SCOPES = " ".join(SCOPES)

@@ -12,9 +12,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from encoders.images import ImageLimits
-from encoders.insightface_pack import InsightFacePackEncoder
-from encoders.packs import find_pack
+from encoders.images.decoding import ImageLimits
+from encoders.pack_encoder import InsightFacePackEncoder
+from encoders.packs.directory import find_pack
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 STRIDES = (8, 16, 32)

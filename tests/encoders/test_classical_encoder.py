@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from encoders.classical import ClassicalEncoder
-from encoders.classical_features import projection
+from encoders.classical.encoder import ClassicalEncoder
+from encoders.classical.features import projection
 from encoders.errors import EncoderBroken, InvalidImage
 from encoders.loading import load_encoder
 from encoders.types import AnalyzeOptions

@@ -16,7 +16,7 @@ def test_importing_the_package_and_its_types_loads_nothing_heavy() -> None:
 
 
 def test_finding_packs_needs_no_inference_library() -> None:
-    assert loaded_after("import encoders.packs, encoders.pack_catalog, encoders.pack_install") == set()
+    assert loaded_after("import encoders.packs.directory, encoders.packs.catalog, encoders.packs.install") == set()
 
 
 def test_loading_by_name_imports_models_only_when_it_loads_one() -> None:
@@ -24,13 +24,13 @@ def test_loading_by_name_imports_models_only_when_it_loads_one() -> None:
 
 
 def test_the_encoder_pulls_in_no_web_framework() -> None:
-    loaded = loaded_after("import encoders.insightface_pack, encoders.classical")
+    loaded = loaded_after("import encoders.pack_encoder, encoders.classical.encoder")
 
     assert not loaded & {"ray", "fastapi", "pydantic"}
 
 
 def test_telemetry_is_off_once_onnx_runtime_is_loaded() -> None:
-    program = "import os, sys; os.environ.pop('ORT_DISABLE_TELEMETRY', None); import encoders.sessions; " + (
+    program = "import os, sys; os.environ.pop('ORT_DISABLE_TELEMETRY', None); import encoders.runtimes.sessions; " + (
         "print(os.environ['ORT_DISABLE_TELEMETRY'], 'onnxruntime' in sys.modules)"
     )
 

@@ -12,9 +12,9 @@ import pytest
 from insightface.app import FaceAnalysis
 from PIL import Image
 
-from encoders.images import ImageLimits, decode
-from encoders.insightface_pack import InsightFacePackEncoder
-from encoders.packs import find_pack
+from encoders.images.decoding import ImageLimits, decode
+from encoders.pack_encoder import InsightFacePackEncoder
+from encoders.packs.directory import find_pack
 from encoders.types import AnalyzeOptions, Face
 
 pytestmark = pytest.mark.pack

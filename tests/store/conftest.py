@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 
+from store.embedded.local import LocalPostgres
 from store.gallery import Gallery
-from store.local import LocalPostgres
 from tests.conftest import create_database
 
 

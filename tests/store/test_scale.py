@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from store.gallery import Gallery
-from tests.store.scale.galleries import LARGE
-from tests.store.scale.loading import load, loading, person_id
-from tests.store.scale.measuring import recall, search
-from tests.store.scale.truth import nearest_persons
-from tests.store.scale.vectors import TARGETS, Population, distribution, persons, probes
+from tests.benchmarks.store.galleries import LARGE
+from tests.benchmarks.store.loading import load, loading, person_id
+from tests.benchmarks.store.measuring import recall, search
+from tests.benchmarks.store.truth import nearest_persons
+from tests.benchmarks.store.vectors import TARGETS, Population, distribution, persons, probes
 
 POPULATION = Population(seed=7)
 

@@ -1,0 +1,1 @@
+"""Our own HTTP contract over the gallery; nothing here knows of Ray."""

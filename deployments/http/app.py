@@ -1,0 +1,92 @@
+"""The HTTP application as a function of its collaborators. Knows nothing of Ray."""
+
+from dataclasses import replace
+
+from fastapi import FastAPI
+
+from configs.settings import ApiSettings
+from deployments.http.access.tokens import TokenVerifier
+from deployments.http.admission import Admission, AdmittedEmbedder
+from deployments.http.context import ApiContext
+from deployments.http.cursors import CursorCodec
+from deployments.http.health import HealthCheck
+from deployments.http.middleware import Gatekeeper, Limits
+from deployments.http.openapi import install_openapi
+from deployments.http.outcomes import Outcomes
+from deployments.http.problems import install_handlers
+from deployments.http.recent import RecentCollections
+from deployments.http.routes import collections, faces, person_faces, persons, search, system
+from deployments.ports import Services
+from deployments.telemetry.metrics import Meters, NoMeters
+
+DESCRIPTION = """
+Enrol people from photos, then ask who is in another photo.
+
+Every operation but `/v1/health` takes `Authorization: Bearer TOKEN`, a JSON Web Token with a tenant and scopes.
+Images come as multipart fields, as the body itself (`Content-Type: image/jpeg`, options in the query), or as base64
+in JSON. Similarities are cosines, -1 to 1.
+"""
+
+
+def create_api(
+    services: Services,
+    verifier: TokenVerifier,
+    cursors: CursorCodec,
+    settings: ApiSettings,
+    *,
+    admission: Admission | None = None,
+    meters: Meters | None = None,
+    detector_input: tuple[int, int] = (640, 640),
+    echoes_request_id: bool = True,
+) -> FastAPI:
+    """Return the ASGI application.
+
+    `admission`: where the caller wants to know how many requests there are.
+    `detector_input`: width and height that the detector sees of photos of new collections, unless they say otherwise.
+    `echoes_request_id`: False where the server in front puts `x-request-id` itself.
+    """
+    meters = meters or NoMeters()
+    outcomes = Outcomes(meters, logs=settings.access_log)
+    admission = admission or Admission(settings.max_in_flight)
+    services = replace(services, embedder=AdmittedEmbedder(services.embedder, admission))
+    app = FastAPI(
+        title="faceserve",
+        version=system.VERSION,
+        summary="Face recognition over HTTP.",
+        description=DESCRIPTION,
+        docs_url="/docs" if settings.docs else None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,  # a redirect goes to whatever host the request claims, and answers before the token
+    )
+    app.state.context = ApiContext(
+        services,
+        settings,
+        detector_input,
+        cursors,
+        RecentCollections(services.gallery),
+        meters,
+        outcomes,
+        HealthCheck(services),
+    )
+    app.state.verifier = verifier
+    install_handlers(app)
+    install_openapi(app)
+    app.add_middleware(
+        Gatekeeper,
+        limits=Limits(settings.max_request_bytes, settings.request_timeout_s, settings.body_timeout_s),
+        admission=admission,
+        outcomes=outcomes,
+        echoes_request_id=echoes_request_id,
+    )
+    for router in (
+        system.open_router,
+        system.router,
+        faces.router,
+        collections.router,
+        persons.router,
+        person_faces.router,
+        search.router,
+    ):
+        app.include_router(router)
+    return app

@@ -1,0 +1,1 @@
+"""Request bodies within limits: multipart, raw images, JSON."""

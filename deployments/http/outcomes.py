@@ -1,0 +1,72 @@
+"""What is told of a request once it is over: measurements, one log line, and the last failures.
+
+A log line says who (a hash of the tenant), what and how long. Never an image, an embedding, a token or a person's name.
+"""
+
+import hashlib
+import logging
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.types import Scope
+
+from deployments.telemetry.metrics import REQUEST_SECONDS, REQUESTS, Meters
+
+LOGGER = logging.getLogger("faceserve.access")
+CLIENT_LEFT = 499  # nobody was answered; nginx's word for it
+KEPT_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended. `operation`: the name of its route, `none` where no route fits; `code`: of the error."""
+
+    request_id: str
+    operation: str
+    status: int
+    code: str
+    seconds: float
+    tenant: str | None
+
+
+class Outcomes:
+    """Takes note of every request of one ingress replica."""
+
+    def __init__(self, meters: Meters, *, logs: bool) -> None:
+        self._meters = meters
+        self._logs = logs
+        self._failures: deque[dict[str, Any]] = deque(maxlen=KEPT_FAILURES)
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """The last answers with a status of 500 or more, oldest first: when, which operation, which code."""
+        return list(self._failures)
+
+    def note(self, outcome: Outcome) -> None:
+        """Take note of `outcome`."""
+        self._meters.record(REQUESTS, 1, outcome.operation, str(outcome.status), outcome.code)
+        self._meters.record(REQUEST_SECONDS, outcome.seconds, outcome.operation)
+        if outcome.status >= 500:
+            failed_at = datetime.now(UTC).isoformat(timespec="seconds")
+            self._failures.append({"time": failed_at, "operation": outcome.operation, "code": outcome.code})
+        if self._logs:
+            LOGGER.info(
+                "%s %d, request %s", outcome.operation, outcome.status, outcome.request_id, extra=_told(outcome)
+            )
+
+
+def operation_of(scope: Scope) -> str:
+    """Return the name of the route that a request found, `none` if it found none."""
+    return str(getattr(scope.get("route"), "name", None) or "none")
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "operation": outcome.operation,
+        "status": outcome.status,
+        "code": outcome.code,
+        "milliseconds": round(outcome.seconds * 1e3, 1),
+        "tenant": "none" if outcome.tenant is None else hashlib.sha256(outcome.tenant.encode()).hexdigest()[:12],
+    }

@@ -1,0 +1,143 @@
+"""Collections: create, read, change, delete."""
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from deployments.decisions.recognition import contract_of, match_threshold
+from deployments.http.access.requirement import requires
+from deployments.http.bodies.uploads import read_json
+from deployments.http.context import ApiContext, Caller, Context, idempotency_of
+from deployments.http.openapi import error_responses, json_body, writes
+from deployments.http.presentation import collection_body, page_body
+from deployments.http.problems import SearchCapacityTooLarge, UnsupportedSearchProfile
+from deployments.http.responses import CollectionPageResponse, CollectionResponse
+from deployments.http.schemas import CollectionCreate, CollectionDetection, CollectionPatch
+from store.types import DetectionProfile, NewCollection
+
+SEARCH_PROFILE = "fp32_v1"  # every answer is ranked by the full-precision cosine, whatever index found the candidates
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"], responses=error_responses())
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=CollectionResponse,
+    dependencies=requires("collections:admin"),
+    openapi_extra=json_body(CollectionCreate, writes=True),
+)
+async def create_collection(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
+    """Create a collection, bound to the embedding contract of the running models."""
+    body = await read_json(request, CollectionCreate)
+    caller.require_collection(body.id)
+    idempotency = idempotency_of(request, body)
+    if body.search.profile not in (None, SEARCH_PROFILE):
+        raise UnsupportedSearchProfile(f"Expected search profile {SEARCH_PROFILE}; found {body.search.profile}.")
+    _check_capacity(context, body.search.capacity_rows)
+    model = await context.services.embedder.describe()
+    settings = context.settings
+    threshold = body.threshold
+    if threshold is None:
+        threshold = match_threshold(model, context.services.live.tuning)
+    new = NewCollection(
+        id=body.id,
+        name=body.name,
+        description=body.description,
+        threshold=threshold,
+        contract=contract_of(model),
+        detection=_detection(body.detection, context.detector_input),
+        search_profile=SEARCH_PROFILE,
+        capacity_rows=body.search.capacity_rows or settings.default_capacity,
+        max_faces_per_person=body.search.max_faces_per_person or settings.default_max_faces_per_person,
+        load_policy=body.search.load_policy or "eager",
+        save_face_crops=bool(body.save_face_crops),
+        metadata=body.metadata,
+    )
+    collection = await context.services.gallery.create_collection(caller.tenant, new, idempotency=idempotency)
+    return {"request_id": request.state.request_id, "collection": collection_body(collection)}
+
+
+@router.get("", response_model=CollectionPageResponse, dependencies=requires("faces:read"))
+async def list_collections(
+    request: Request,
+    context: Context,
+    caller: Caller,
+    limit: int = Query(default=50, ge=1, le=100),
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Return the collections that the token grants, by id."""
+    scope = f"collections:{caller.tenant}"
+    after = context.cursors.decode(cursor, scope)
+    found = await context.services.gallery.list_collections(
+        caller.tenant, after=after, limit=limit + 1, granted=caller.collections
+    )
+    page = found[:limit]
+    following = context.cursors.encode(scope, page[-1].id) if len(found) > limit else None
+    body = page_body("collections", [collection_body(collection) for collection in page], following)
+    return {"request_id": request.state.request_id, **body}
+
+
+@router.get("/{collection_id}", response_model=CollectionResponse, dependencies=requires("faces:read"))
+async def get_collection(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+    """Return a collection."""
+    collection = await context.services.gallery.get_collection(caller.tenant, collection_id)
+    return {"request_id": request.state.request_id, "collection": collection_body(collection)}
+
+
+@router.patch(
+    "/{collection_id}",
+    response_model=CollectionResponse,
+    dependencies=requires("collections:admin"),
+    openapi_extra=json_body(CollectionPatch, writes=True),
+)
+async def update_collection(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+    """Change a collection."""
+    body = await read_json(request, CollectionPatch)
+    idempotency = idempotency_of(request, body)
+    changes = body.model_dump(exclude_unset=True, exclude={"search", "detection"})
+    if body.search is not None:
+        changes |= body.search.model_dump(exclude_none=True)
+        _check_capacity(context, body.search.capacity_rows)
+    if body.detection is not None:
+        changes["detection"] = body.detection.model_dump(exclude_none=True)
+    collection = await context.services.gallery.update_collection(
+        caller.tenant, collection_id, changes, idempotency=idempotency
+    )
+    context.recent.forget(caller.tenant, collection_id)
+    return {"request_id": request.state.request_id, "collection": collection_body(collection)}
+
+
+@router.delete(
+    "/{collection_id}",
+    status_code=204,
+    response_class=Response,
+    dependencies=requires("collections:admin"),
+    openapi_extra=writes(),
+)
+async def delete_collection(
+    request: Request, collection_id: str, context: Context, caller: Caller, force: bool = False
+) -> Response:
+    """Delete a collection; one that still has persons only with `force`."""
+    idempotency = idempotency_of(request, f"force={force}")
+    await context.services.gallery.delete_collection(caller.tenant, collection_id, force=force, idempotency=idempotency)
+    context.recent.forget(caller.tenant, collection_id)
+    return Response(status_code=204)
+
+
+def _detection(wanted: CollectionDetection, default_input: tuple[int, int]) -> DetectionProfile:
+    default = DetectionProfile((default_input,), threshold=0.5, nms_threshold=0.4, single_face_selection="largest")
+    sizes = wanted.input_sizes
+    changes: dict[str, Any] = wanted.model_dump(exclude_none=True, exclude={"input_sizes"})
+    if sizes is not None:
+        changes["input_sizes"] = tuple((width, height) for width, height in sizes)
+    return replace(default, **changes)
+
+
+def _check_capacity(context: ApiContext, wanted: int | None) -> None:
+    limit = context.settings.max_capacity
+    if wanted is not None and wanted > limit:
+        raise SearchCapacityTooLarge(
+            f"Expected capacity_rows of at most {limit:,}; found {wanted:,}.", {"max_capacity_rows": limit}
+        )

@@ -1,0 +1,181 @@
+"""Enrolled faces of a person: add, read, move, delete."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from deployments.decisions.enrollment import review_images
+from deployments.http.access.requirement import requires
+from deployments.http.bodies.uploads import read_images, read_json
+from deployments.http.context import Caller, Context, idempotency_of
+from deployments.http.openapi import error_responses, image_body, json_body, writes
+from deployments.http.presentation import face_body, page_body
+from deployments.http.problems import InvalidRequest
+from deployments.http.responses import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
+from deployments.http.routes.persons import enrolled_images
+from deployments.http.schemas import FaceEnrollment, FaceMove
+
+MAX_DELETED = 100
+
+router = APIRouter(
+    prefix="/v1/collections/{collection_id}/persons/{person_id}/faces", tags=["persons"], responses=error_responses()
+)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=FaceRegistrationResponse,
+    dependencies=requires("faces:write"),
+    openapi_extra=image_body(["images"], FaceEnrollment, many=True, writes=True),
+)
+async def add_faces(
+    request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
+) -> dict[str, Any]:
+    """Enrol more faces of a person from one or more images."""
+    form = await read_images(request, ["images"])
+    options = form.options(FaceEnrollment)
+    images = enrolled_images(form, context.settings.max_images)
+    gallery = context.services.gallery
+    # a digest takes time, which only a request with a key needs
+    content = await form.digest() if "idempotency-key" in request.headers else ""
+    idempotency = idempotency_of(request, content)
+    replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
+    if replay is not None:
+        faces, rejected = replay.outcome, json.loads(replay.note)
+    else:
+        collection = await gallery.get_collection(caller.tenant, collection_id)
+        await gallery.get_person(caller.tenant, collection_id, person_id)  # a 404 before any inference
+        reviewed = await review_images(context.services, caller.tenant, collection, person_id, images, options)
+        rejected = list(reviewed.rejected)
+        faces = await gallery.add_faces(
+            caller.tenant,
+            collection_id,
+            person_id,
+            reviewed.faces,
+            reviewed.contract_id,
+            idempotency=None if idempotency is None else replace(idempotency, note=json.dumps(rejected)),
+        )
+    return {
+        "request_id": request.state.request_id,
+        "faces": [face_body(face) for face in faces],
+        "rejected_images": rejected,
+    }
+
+
+@router.get("", response_model=FacePageResponse, dependencies=requires("faces:read"))
+async def list_faces(
+    request: Request,
+    collection_id: str,
+    person_id: str,
+    context: Context,
+    caller: Caller,
+    limit: int = Query(default=50, ge=1, le=100),
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Return the faces of a person, oldest first."""
+    scope = f"faces:{caller.tenant}:{collection_id}:{person_id}"
+    after = context.cursors.decode(cursor, scope)
+    found = await context.services.gallery.list_faces(
+        caller.tenant, collection_id, person_id, after=after, limit=limit + 1
+    )
+    page = found[:limit]
+    following = context.cursors.encode(scope, page[-1].id) if len(found) > limit else None
+    body = page_body("faces", [face_body(face) for face in page], following)
+    return {"request_id": request.state.request_id, **body}
+
+
+@router.get("/{face_id}", response_model=FaceResponse, dependencies=requires("faces:read"))
+async def get_face(
+    request: Request, collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller
+) -> dict[str, Any]:
+    """Return a face."""
+    face = await context.services.gallery.get_face(caller.tenant, collection_id, person_id, face_id)
+    return {"request_id": request.state.request_id, "face": face_body(face)}
+
+
+@router.get(
+    "/{face_id}/image",
+    response_class=Response,
+    dependencies=requires("faces:read"),
+    responses={
+        200: {
+            "description": "The aligned face, 112 x 112.",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def get_face_image(
+    collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller
+) -> Response:
+    """Return the picture of a face, where the collection saves them."""
+    crop = await context.services.gallery.face_crop(caller.tenant, collection_id, person_id, face_id)
+    return Response(content=crop, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+@router.post(
+    "/{face_id}/move",
+    response_model=FaceResponse,
+    dependencies=requires("faces:write"),
+    openapi_extra=json_body(FaceMove, writes=True),
+)
+async def move_face(
+    request: Request, collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller
+) -> dict[str, Any]:
+    """Give a face to another person of the collection."""
+    body = await read_json(request, FaceMove)
+    face = await context.services.gallery.move_face(
+        caller.tenant,
+        collection_id,
+        person_id,
+        face_id,
+        body.person_id,
+        idempotency=idempotency_of(request, body),
+    )
+    return {"request_id": request.state.request_id, "face": face_body(face)}
+
+
+@router.delete(
+    "/{face_id}",
+    status_code=204,
+    response_class=Response,
+    dependencies=requires("faces:write"),
+    openapi_extra=writes(),
+)
+async def delete_face(
+    request: Request, collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller
+) -> Response:
+    """Delete a face."""
+    await context.services.gallery.delete_face(
+        caller.tenant,
+        collection_id,
+        person_id,
+        face_id,
+        idempotency=idempotency_of(request),
+    )
+    return Response(status_code=204)
+
+
+@router.delete("", response_model=DeletedResponse, dependencies=requires("faces:write"), openapi_extra=writes())
+async def delete_faces(
+    request: Request,
+    collection_id: str,
+    person_id: str,
+    context: Context,
+    caller: Caller,
+    face_id: list[str] = Query(default=[], max_length=MAX_DELETED),
+    all: bool = False,
+) -> dict[str, Any]:
+    """Delete the named faces of a person, or with `all` every face; faces that are not there are passed over."""
+    if all == bool(face_id):
+        raise InvalidRequest("Expected either face_id, once or more, or all=true.")
+    deleted = await context.services.gallery.delete_faces(
+        caller.tenant,
+        collection_id,
+        person_id,
+        None if all else face_id,
+        idempotency=idempotency_of(request, f"all={all} face_id={face_id}"),
+    )
+    return {"request_id": request.state.request_id, "deleted": deleted}

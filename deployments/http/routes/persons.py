@@ -1,0 +1,165 @@
+"""Persons of a collection: enrol, read, change, merge, delete."""
+
+import json
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from deployments.decisions.enrollment import review_images
+from deployments.http.access.requirement import requires
+from deployments.http.access.tokens import NAME
+from deployments.http.bodies.uploads import ImageRequest, Upload, read_images, read_json
+from deployments.http.context import Caller, Context, idempotency_of
+from deployments.http.openapi import error_responses, image_body, json_body, writes
+from deployments.http.presentation import face_body, page_body, person_body
+from deployments.http.problems import InvalidPersonId, InvalidRequest, TooManyImages
+from deployments.http.responses import PersonPageResponse, PersonRegistrationResponse, PersonResponse
+from deployments.http.schemas import PersonEnrollment, PersonMerge, PersonPatch
+from store.types import NewPerson
+
+router = APIRouter(prefix="/v1/collections/{collection_id}/persons", tags=["persons"], responses=error_responses())
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=PersonRegistrationResponse,
+    dependencies=requires("faces:write"),
+    openapi_extra=image_body(["images"], PersonEnrollment, many=True, writes=True),
+)
+async def create_person(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+    """Enrol a new person from one or more images."""
+    form = await read_images(request, ["images"])
+    options = form.options(PersonEnrollment)
+    if options.id is not None and NAME.fullmatch(options.id) is None:
+        raise InvalidPersonId("Expected a person id of 1 to 64 letters, digits, dots, underscores or hyphens.")
+    images = enrolled_images(form, context.settings.max_images)
+    gallery = context.services.gallery
+    # a digest takes time, which only a request with a key needs
+    content = await form.digest() if "idempotency-key" in request.headers else ""
+    idempotency = idempotency_of(request, content)
+    replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
+    if replay is not None:
+        enrollment, rejected = replay.outcome, json.loads(replay.note)
+    else:
+        collection = await gallery.get_collection(caller.tenant, collection_id)
+        reviewed = await review_images(context.services, caller.tenant, collection, None, images, options)
+        rejected = list(reviewed.rejected)
+        enrollment = await gallery.enroll_person(
+            caller.tenant,
+            collection_id,
+            NewPerson(options.id or str(uuid.uuid4()), options.name, options.external_id, options.metadata),
+            reviewed.faces,
+            reviewed.contract_id,
+            idempotency=None if idempotency is None else replace(idempotency, note=json.dumps(rejected)),
+        )
+    return {
+        "request_id": request.state.request_id,
+        "person": person_body(enrollment.person),
+        "faces": [face_body(face) for face in enrollment.faces],
+        "rejected_images": rejected,
+    }
+
+
+@router.get("", response_model=PersonPageResponse, dependencies=requires("faces:read"))
+async def list_persons(
+    request: Request,
+    collection_id: str,
+    context: Context,
+    caller: Caller,
+    limit: int = Query(default=50, ge=1, le=100),
+    cursor: str | None = None,
+    search: str | None = Query(default=None, max_length=200),
+) -> dict[str, Any]:
+    """Return the persons of a collection by id; with `search`, those whose id, name or external id contains it."""
+    scope = f"persons:{caller.tenant}:{collection_id}:{search or ''}"
+    after = context.cursors.decode(cursor, scope)
+    found = await context.services.gallery.list_persons(
+        caller.tenant, collection_id, after=after, limit=limit + 1, search=search
+    )
+    page = found[:limit]
+    following = context.cursors.encode(scope, page[-1].id) if len(found) > limit else None
+    body = page_body("persons", [person_body(person) for person in page], following)
+    return {"request_id": request.state.request_id, **body}
+
+
+@router.get("/{person_id}", response_model=PersonResponse, dependencies=requires("faces:read"))
+async def get_person(
+    request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
+) -> dict[str, Any]:
+    """Return a person."""
+    person = await context.services.gallery.get_person(caller.tenant, collection_id, person_id)
+    return {"request_id": request.state.request_id, "person": person_body(person)}
+
+
+@router.patch(
+    "/{person_id}",
+    response_model=PersonResponse,
+    dependencies=requires("faces:write"),
+    openapi_extra=json_body(PersonPatch, writes=True),
+)
+async def update_person(
+    request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
+) -> dict[str, Any]:
+    """Change a person."""
+    body = await read_json(request, PersonPatch)
+    person = await context.services.gallery.update_person(
+        caller.tenant,
+        collection_id,
+        person_id,
+        body.model_dump(exclude_unset=True),
+        idempotency=idempotency_of(request, body),
+    )
+    return {"request_id": request.state.request_id, "person": person_body(person)}
+
+
+@router.post(
+    "/{person_id}/merge",
+    response_model=PersonResponse,
+    dependencies=requires("faces:write"),
+    openapi_extra=json_body(PersonMerge, writes=True),
+)
+async def merge_person(
+    request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
+) -> dict[str, Any]:
+    """Move all faces of another person to this one and delete the other."""
+    body = await read_json(request, PersonMerge)
+    if body.source_person_id == person_id:
+        raise InvalidRequest("Expected another person to merge; a person cannot be merged with itself.")
+    person = await context.services.gallery.merge_person(
+        caller.tenant,
+        collection_id,
+        body.source_person_id,
+        person_id,
+        idempotency=idempotency_of(request, body),
+    )
+    return {"request_id": request.state.request_id, "person": person_body(person)}
+
+
+@router.delete(
+    "/{person_id}",
+    status_code=204,
+    response_class=Response,
+    dependencies=requires("faces:write"),
+    openapi_extra=writes(),
+)
+async def delete_person(
+    request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
+) -> Response:
+    """Delete a person with all faces."""
+    await context.services.gallery.delete_person(
+        caller.tenant, collection_id, person_id, idempotency=idempotency_of(request)
+    )
+    return Response(status_code=204)
+
+
+def enrolled_images(form: ImageRequest, limit: int) -> tuple[Upload, ...]:
+    """Return the images of an enrolment. Raises InvalidRequest without any, TooManyImages over `limit`."""
+    images = form.images.get("images", ())
+    if not images:
+        raise InvalidRequest("Expected at least one image in the field 'images'; found none.")
+    if len(images) > limit:
+        raise TooManyImages(f"Expected at most {limit} images; found {len(images)}.", {"limit": limit})
+    return images

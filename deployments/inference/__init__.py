@@ -1,0 +1,1 @@
+"""One encoder behind threads of its own, without Ray."""

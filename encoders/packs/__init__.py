@@ -1,0 +1,1 @@
+"""Model packs: which exist, what is on disk, whether it is sound."""

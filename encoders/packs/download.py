@@ -1,0 +1,91 @@
+"""Fetches known packs from InsightFace's model zoo."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+
+from encoders.errors import PackDownloadFailed, PackNotFound
+from encoders.packs.catalog import KNOWN_PACKS, KnownPack
+from encoders.packs.directory import Pack
+from encoders.packs.install import CHUNK_BYTES, install, unpack
+
+# insightface.utils.storage.MODEL_ZOO_RELEASE_DOWNLOAD_URL, written out because importing it takes 2 s.
+MODEL_ZOO_URL = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
+
+CONNECT_TIMEOUT_S = 10.0
+STALL_TIMEOUT_S = 30.0  # without a byte
+TOTAL_TIMEOUT_S = 3600.0  # antelopev2's 361 MB at 0.8 Mbit/s
+
+Progress = Callable[[int, int], None]
+
+
+def pull_pack(
+    models_dir: Path,
+    name: str,
+    progress: Progress | None = None,
+    base_url: str = MODEL_ZOO_URL,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
+    total_timeout_s: float = TOTAL_TIMEOUT_S,
+    catalog: Mapping[str, KnownPack] = KNOWN_PACKS,
+) -> Pack:
+    """Return the known pack `name`, downloaded unless it is there already; a partial or damaged one is replaced.
+
+    `progress` is called with the bytes received and expected. The archive's and the models' sha256 are checked. Raises
+    PackNotFound for a name that the zoo does not have and PackDownloadFailed, which says what was tried and how to do
+    without; then nothing in `models_dir` has changed. PackCorrupt when the files are not the ones that are known.
+    """
+    known = catalog.get(name)
+    if known is None:
+        raise PackNotFound(name, f"The model zoo has {', '.join(catalog)}; import others from a file.")
+    url = f"{base_url.rstrip('/')}/{name}.zip"
+    timeout = httpx.Timeout(stall_timeout_s, connect=connect_timeout_s)
+    deadline = time.monotonic() + total_timeout_s
+
+    def fill(directory: Path) -> None:
+        archive = directory / f"{name}.zip"
+        try:
+            digest = _download(url, archive, timeout, deadline, known.archive_bytes, progress)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+            raise _failed(name, url, str(exc) or type(exc).__name__) from exc
+        if digest != known.archive_sha256:
+            raise _failed(name, url, f"the file's sha256 is {digest}, expected {known.archive_sha256}")
+        unpack(archive, directory, name)
+        archive.unlink()
+
+    return install(models_dir, name, fill, "keep", lock_timeout_s=total_timeout_s)
+
+
+def _download(
+    url: str, archive: Path, timeout: httpx.Timeout, deadline: float, expected_bytes: int, progress: Progress | None
+) -> str:
+    """Return the sha256 of what `url` gave, now in `archive`."""
+    digest, received = hashlib.sha256(), 0
+    with (
+        httpx.Client(timeout=timeout, follow_redirects=True) as client,
+        client.stream("GET", url) as response,
+        archive.open("wb") as file,
+    ):
+        response.raise_for_status()
+        for chunk in response.iter_bytes(CHUNK_BYTES):
+            received += len(chunk)
+            if received > expected_bytes:
+                raise httpx.HTTPError(f"more than the expected {expected_bytes:,} bytes came")
+            if time.monotonic() > deadline:
+                raise TimeoutError("it took too long")
+            digest.update(chunk)
+            file.write(chunk)
+            if progress is not None:
+                progress(received, expected_bytes)
+    return digest.hexdigest()
+
+
+def _failed(name: str, url: str, what: str) -> PackDownloadFailed:
+    return PackDownloadFailed(
+        name,
+        f"Tried {url}: {what}. Without access to it, fetch {name}.zip by other means and run "
+        f"'faceserve pack import {name}.zip'.",
+    )

@@ -1,0 +1,1 @@
+"""The int8 twin of a pack, and the proof that it stays true to it."""

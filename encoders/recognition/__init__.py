@@ -1,0 +1,1 @@
+"""From the landmarks of a face to its crop, quality and embedding."""

@@ -1,0 +1,1 @@
+"""Running networks on ONNX Runtime or OpenVINO."""

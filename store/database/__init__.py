@@ -1,0 +1,1 @@
+"""Connections, their pool, and the version of the schema."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL that runs beside the service on one machine."""

@@ -1,0 +1,171 @@
+"""Rows of the database as values of the store, and the columns they need."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from store.database.driver import Row
+from store.errors import InvalidValue
+from store.types import Collection, Contract, DetectionProfile, FaceRecord, Person
+
+# The catalog is the truth about an index: a stored state could outlive a crashed build.
+COLLECTION_COLUMNS = """
+    collections.collection_pk,
+    collections.contract_pk,
+    collections.id,
+    collections.name,
+    collections.description,
+    collections.threshold,
+    collections.detection,
+    collections.detection_revision,
+    collections.search_profile,
+    collections.search_revision,
+    collections.capacity_rows,
+    collections.max_faces_per_person,
+    collections.load_policy,
+    collections.save_face_crops,
+    collections.metadata,
+    collections.person_count,
+    collections.face_count,
+    collections.created_at,
+    collections.updated_at,
+    contracts.id as contract_id,
+    contracts.model_id,
+    contracts.model_version,
+    contracts.model_digest,
+    contracts.dimension,
+    contracts.preprocessing_version,
+    (
+        select case when pg_index.indisvalid then 'ready' else 'building' end
+        from pg_index
+        where pg_index.indexrelid
+            = to_regclass('embeddings_hnsw_' || collections.collection_pk || '_' || collections.contract_pk)
+    ) as index_state
+"""
+
+PERSON_COLUMNS = """
+    persons.person_pk,
+    persons.id,
+    persons.name,
+    persons.external_id,
+    persons.metadata,
+    persons.face_count,
+    persons.created_at,
+    persons.updated_at
+"""
+
+FACE_COLUMNS = """
+    faces.face_pk,
+    faces.face_id,
+    persons.id as person_id,
+    faces.box_left,
+    faces.box_top,
+    faces.box_right,
+    faces.box_bottom,
+    faces.image_width,
+    faces.image_height,
+    faces.landmarks,
+    faces.detection_score,
+    faces.quality,
+    faces.source,
+    faces.crop is not null as has_crop,
+    faces.created_at
+"""
+
+
+def index_name(collection_pk: int, contract_pk: int) -> str:
+    """The name of the HNSW index for the collection's embeddings of one contract."""
+    return f"embeddings_hnsw_{collection_pk:d}_{contract_pk:d}"
+
+
+def contract_from(row: Row) -> Contract:
+    """The contract in a row of COLLECTION_COLUMNS."""
+    return Contract(
+        id=row["contract_id"],
+        model_id=row["model_id"],
+        model_version=row["model_version"],
+        model_digest=row["model_digest"],
+        dimension=row["dimension"],
+        preprocessing_version=row["preprocessing_version"],
+    )
+
+
+def collection_from(row: Row) -> Collection:
+    """The collection in a row of COLLECTION_COLUMNS."""
+    return Collection(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        threshold=row["threshold"],
+        contract=contract_from(row),
+        detection=detection_from(row["detection"]),
+        detection_revision=row["detection_revision"],
+        search_profile=row["search_profile"],
+        search_revision=row["search_revision"],
+        capacity_rows=row["capacity_rows"],
+        max_faces_per_person=row["max_faces_per_person"],
+        load_policy=row["load_policy"],
+        save_face_crops=row["save_face_crops"],
+        metadata=row["metadata"],
+        person_count=row["person_count"],
+        face_count=row["face_count"],
+        index_state=row["index_state"] or "exact",
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def detection_from(column: dict[str, Any]) -> DetectionProfile:
+    """The detection profile in its jsonb column."""
+    return DetectionProfile(
+        input_sizes=tuple((width, height) for width, height in column["input_sizes"]),
+        threshold=column["threshold"],
+        nms_threshold=column["nms_threshold"],
+        single_face_selection=column["single_face_selection"],
+    )
+
+
+def detection_changes(detection: DetectionProfile | Mapping[str, Any]) -> dict[str, Any]:
+    """What to lay over the jsonb column: a whole profile, or those of its fields that change. Raises InvalidValue."""
+    changes = asdict(detection) if isinstance(detection, DetectionProfile) else dict(detection)
+    unknown = set(changes) - {field.name for field in fields(DetectionProfile)}
+    if unknown:
+        raise InvalidValue("detection", f"it has no {', '.join(sorted(unknown))}")
+    return changes
+
+
+def detection_column(detection: DetectionProfile) -> dict[str, Any]:
+    """The jsonb column that holds the detection profile."""
+    return asdict(detection)
+
+
+def person_from(row: Row) -> Person:
+    """The person in a row of PERSON_COLUMNS."""
+    return Person(
+        id=row["id"],
+        name=row["name"],
+        external_id=row["external_id"],
+        metadata=row["metadata"],
+        face_count=row["face_count"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def face_from(row: Row, contract: Contract) -> FaceRecord:
+    """The face in a row of FACE_COLUMNS."""
+    landmarks = row["landmarks"]
+    return FaceRecord(
+        id=str(row["face_id"]),
+        person_id=row["person_id"],
+        box=(row["box_left"], row["box_top"], row["box_right"], row["box_bottom"]),
+        image_width=row["image_width"],
+        image_height=row["image_height"],
+        landmarks=None if landmarks is None else tuple((x, y) for x, y in landmarks),
+        detection_score=row["detection_score"],
+        quality=row["quality"],
+        source=row["source"],
+        contract=contract,
+        has_crop=row["has_crop"],
+        created_at=row["created_at"],
+    )

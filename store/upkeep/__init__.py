@@ -1,0 +1,1 @@
+"""Work in the background: indexes and purging."""
