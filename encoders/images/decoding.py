@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from encoders.errors import ImageTooLarge, InvalidImage
+from encoders.images.depth import is_shallow, to_8_bits
 from encoders.images.headers import ImageHeader, read_header
+from encoders.images.jpeg_ending import decode_without_end, lacks_its_end
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -47,7 +49,8 @@ class Decoded:
 def decode(image: bytes, limits: ImageLimits, enough_px: int | None = None) -> Decoded:
     """Return the upright pixels of `image`: JPEG, PNG, WebP, BMP, HEIC, or the first frame of a GIF or an animation.
 
-    EXIF orientation is applied, transparency is laid on white, 16 bits become 8, colour profiles are ignored.
+    EXIF orientation is applied, transparency is laid on white, 16 bits become 8, of those that are used, colour
+    profiles are ignored. A JPEG may lack its end marker, but nothing else.
     With `enough_px`, a JPEG may come at 1/2, 1/4 or 1/8 of its size, but with its longer side never below that.
     Raises UnsupportedImageFormat, ImageTooLarge or InvalidImage, and nothing else whatever the bytes.
     """
@@ -63,6 +66,8 @@ def decode(image: bytes, limits: ImageLimits, enough_px: int | None = None) -> D
             pixels = _require(cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR))
         elif header.format == "heic":
             pixels = _decode_heic(image, limits)
+        elif header.format == "jpeg" and lacks_its_end(image):
+            pixels = decode_without_end(image, lambda data: _decode_with_pillow(data, header, limits))
         else:
             pixels = _decode_with_pillow(image, header, limits)
     except (InvalidImage, ImageTooLarge):
@@ -89,7 +94,8 @@ def _check_pixels(width: int, height: int, limits: ImageLimits) -> None:
 def _decode_jpeg(image: bytes, header: ImageHeader, enough_px: int | None) -> Decoded:
     longer_px = max(header.width, header.height)
     reduction = 1
-    if enough_px is not None:
+    is_ended = not lacks_its_end(image)
+    if enough_px is not None and is_ended:  # a reduced one does not show whether all data are there
         reduction = next((r for r in JPEG_REDUCTIONS if longer_px >= r * enough_px), 1)
     flags = {
         1: cv2.IMREAD_COLOR,
@@ -97,7 +103,11 @@ def _decode_jpeg(image: bytes, header: ImageHeader, enough_px: int | None) -> De
         4: cv2.IMREAD_REDUCED_COLOR_4,
         8: cv2.IMREAD_REDUCED_COLOR_8,
     }[reduction]
-    stored = _require(cv2.imdecode(np.frombuffer(image, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION))
+
+    def read(data: bytes) -> Any:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+
+    stored = _require(read(image) if is_ended else decode_without_end(image, read))
     pixels = _upright(stored, header.orientation)
     if header.orientation >= 5:
         return Decoded(pixels, header.height, header.width, reduction)
@@ -136,6 +146,10 @@ def _decode_with_pillow(image: bytes, header: ImageHeader, limits: ImageLimits) 
             pixels = cv2.cvtColor(_pixels_of(opened, "RGBA"), cv2.COLOR_RGBA2BGRA)
         else:
             pixels = cv2.cvtColor(_pixels_of(opened, "RGB"), cv2.COLOR_RGB2BGR)
+    if header.format == "png" and image[24] == 16 and pixels.dtype == np.uint8 and is_shallow(pixels):
+        # Pillow gives the upper eight bits of coloured and of transparent ones; cv2 gives all.
+        read: Any = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = pixels if read is None else read
     return _upright(_to_bgr(pixels), orientation)
 
 
@@ -149,7 +163,7 @@ def _pixels_of(opened: Any, mode: str) -> Any:
 def _to_bgr(pixels: Any) -> Pixels:
     """Return grey, BGR or BGRA pixels of 8 or 16 bits as 8-bit BGR, transparency laid on the background."""
     if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+        pixels = to_8_bits(pixels)
     if pixels.ndim == 2:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
     if pixels.shape[2] == 3:

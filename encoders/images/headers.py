@@ -87,44 +87,7 @@ def exif_orientation(tiff: bytes) -> int:
     return 1
 
 
-def _read(image: bytes) -> ImageHeader | None:
-    if image[:3] == b"\xff\xd8\xff":
-        return _read_jpeg(image)
-    if image[:8] == b"\x89PNG\r\n\x1a\n":
-        return ImageHeader("png", *struct.unpack_from(">II", image, 16))
-    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
-        return _read_webp(image)
-    if image[:6] in (b"GIF87a", b"GIF89a"):
-        return ImageHeader("gif", *struct.unpack_from("<HH", image, 6))
-    if image[:2] == b"BM":
-        return _read_bmp(image)
-    if image[4:8] == b"ftyp" and _brands(image) & HEIC_BRANDS and not _brands(image) & AVIF_BRANDS:
-        return ImageHeader("heic", 0, 0)
-    return None
-
-
-def _read_jpeg(image: bytes) -> ImageHeader:
-    """Walk the segments up to the first scan."""
-    orientation, frame, is_one_scan = 1, None, False
-    for marker, start, length in _jpeg_segments(image):
-        if marker == 0xE1 and image[start : start + 6] == b"Exif\0\0":
-            orientation = exif_orientation(image[start + 6 : start + length])
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # DHT, JPG and DAC are no frames
-            frame = struct.unpack_from(">HHB", image, start + 1)  # height, width, components
-            is_one_scan = marker in (0xC0, 0xC1)  # sequential
-        elif marker == 0xDA:
-            is_one_scan = is_one_scan and frame is not None and image[start] == frame[2]
-            break
-    if frame is None:
-        raise InvalidImage("its header is cut off")
-    # Counting takes 0.6 ms a megabyte. The count alone would also take in what phones append: a video, another picture.
-    if not is_one_scan and image.count(b"\xff\xda") > MAX_JPEG_SCANS and _has_too_many_scans(image):
-        raise InvalidImage(f"it has more than {MAX_JPEG_SCANS} scans")
-    height, width, components = frame
-    return ImageHeader("jpeg", width, height, orientation, components)
-
-
-def _jpeg_segments(image: bytes) -> Iterator[tuple[int, int, int]]:
+def jpeg_segments(image: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and length of the content of every segment up to the end of the image.
 
     As libjpeg does, whatever lies between a segment and the next marker is skipped: garbage, or a scan's data.
@@ -147,9 +110,46 @@ def _jpeg_segments(image: bytes) -> Iterator[tuple[int, int, int]]:
         position += length
 
 
+def _read(image: bytes) -> ImageHeader | None:
+    if image[:3] == b"\xff\xd8\xff":
+        return _read_jpeg(image)
+    if image[:8] == b"\x89PNG\r\n\x1a\n":
+        return ImageHeader("png", *struct.unpack_from(">II", image, 16))
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        return _read_webp(image)
+    if image[:6] in (b"GIF87a", b"GIF89a"):
+        return ImageHeader("gif", *struct.unpack_from("<HH", image, 6))
+    if image[:2] == b"BM":
+        return _read_bmp(image)
+    if image[4:8] == b"ftyp" and _brands(image) & HEIC_BRANDS and not _brands(image) & AVIF_BRANDS:
+        return ImageHeader("heic", 0, 0)
+    return None
+
+
+def _read_jpeg(image: bytes) -> ImageHeader:
+    """Walk the segments up to the first scan."""
+    orientation, frame, is_one_scan = 1, None, False
+    for marker, start, length in jpeg_segments(image):
+        if marker == 0xE1 and image[start : start + 6] == b"Exif\0\0":
+            orientation = exif_orientation(image[start + 6 : start + length])
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # DHT, JPG and DAC are no frames
+            frame = struct.unpack_from(">HHB", image, start + 1)  # height, width, components
+            is_one_scan = marker in (0xC0, 0xC1)  # sequential
+        elif marker == 0xDA:
+            is_one_scan = is_one_scan and frame is not None and image[start] == frame[2]
+            break
+    if frame is None:
+        raise InvalidImage("its header is cut off")
+    # Counting takes 0.6 ms a megabyte. The count alone would also take in what phones append: a video, another picture.
+    if not is_one_scan and image.count(b"\xff\xda") > MAX_JPEG_SCANS and _has_too_many_scans(image):
+        raise InvalidImage(f"it has more than {MAX_JPEG_SCANS} scans")
+    height, width, components = frame
+    return ImageHeader("jpeg", width, height, orientation, components)
+
+
 def _has_too_many_scans(image: bytes) -> bool:
     scans = 0
-    for marker, _, _ in _jpeg_segments(image):
+    for marker, _, _ in jpeg_segments(image):
         scans += marker == 0xDA
         if scans > MAX_JPEG_SCANS:
             return True

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pillow_heif
@@ -12,10 +13,10 @@ LIMITS = ImageLimits(max_bytes=2_000_000, max_pixels=4_000_000)
 FORMATS = ["JPEG", "progressive JPEG", "PNG", "WEBP", "lossless WEBP", "animated WEBP", "BMP", "GIF", "HEIF"]
 
 
-def noisy(format_name: str) -> bytes:
+def noisy(format_name: str, mode: str = "RGB") -> bytes:
     """Return a picture with detail everywhere, so that every byte of its data matters."""
     rng = np.random.default_rng(11)
-    noise = Image.fromarray(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8))
+    noise = Image.fromarray(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)).convert(mode)
     buffer = io.BytesIO()
     match format_name:
         case "HEIF":
@@ -41,12 +42,36 @@ def test_a_picture_that_ends_early_is_an_error_and_no_half_grey_picture(format_n
             decode(image[:length], LIMITS)
 
 
-def test_a_jpeg_without_its_last_bytes_is_an_error() -> None:
-    image = noisy("JPEG")
+@pytest.mark.parametrize("format_name", ["JPEG", "progressive JPEG"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_lacks_its_end_marker_alone_is_the_same_picture(format_name: str, mode: str) -> None:
+    image = noisy(format_name, mode)
 
-    for missing in (1, 2, 3, 10):
+    for missing in (1, 2):
+        assert np.array_equal(decode(image[:-missing], LIMITS).pixels, decode(image, LIMITS).pixels)
+    for missing in (10, 30, 100):  # two more bytes may hold nothing that shows
         with pytest.raises(ImageError):
             decode(image[:-missing], LIMITS)
+
+
+def test_a_jpeg_without_its_end_marker_is_an_error_where_a_scan_is_missing() -> None:
+    image = noisy("progressive JPEG")
+    last_scan = image.rindex(b"\xff\xda")
+    last_table = image.rindex(b"\xff\xc4")
+
+    for length in (last_scan, last_table):
+        with pytest.raises(ImageError):
+            decode(image[:length], LIMITS)
+
+
+def test_the_photo_of_a_camera_that_wrote_no_end_marker_is_read() -> None:
+    case = Path(__file__).parents[3].parent / "shared" / "cases" / "no_end_marker.jpg"
+    if not case.is_file():
+        pytest.skip("no cases beside the checkout (../shared/cases)")
+
+    decoded = decode(case.read_bytes(), LIMITS, enough_px=64)
+
+    assert np.array_equal(decoded.pixels, decode(case.read_bytes() + b"\xff\xd9", LIMITS).pixels)
 
 
 def test_a_reduced_jpeg_that_ends_early_is_an_error() -> None:

@@ -162,6 +162,31 @@ def test_a_16_bit_colour_png_keeps_its_tones(scene: np.ndarray) -> None:
     assert difference(decode(image, LIMITS), scene) == 0
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_16_bit_png_shows_the_bits_that_a_camera_used(scene: np.ndarray, channels: int, bits: int) -> None:
+    tones = (scene.astype(np.float32) / scene.max() * (2**bits - 1)).astype(np.uint16)
+    if channels == 1:
+        tones = tones[:, :, 0]
+    stored = np.dstack([tones, np.full(tones.shape[:2], 65535, np.uint16)]) if channels == 4 else tones
+
+    decoded = decode(cv2.imencode(".png", stored)[1].tobytes(), LIMITS)
+
+    expected = (tones >> (bits - 8)).astype(np.uint8)
+    assert difference(decoded, expected if expected.ndim == 3 else np.dstack([expected] * 3)) == 0
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_16_bit_png_that_is_only_dark_stays_dark(scene: np.ndarray, channels: int) -> None:
+    tones = scene.astype(np.uint16) * 257 // 2
+    stored = tones[:, :, 0] if channels == 1 else tones
+
+    decoded = decode(cv2.imencode(".png", stored)[1].tobytes(), LIMITS)
+
+    expected = (stored >> 8).astype(np.uint8)
+    assert difference(decoded, expected if channels == 3 else np.dstack([expected] * 3)) == 0
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P"])
 def test_a_png_of_few_tones_gives_three_channels(scene: np.ndarray, mode: str) -> None:
     image = as_pillow(scene).convert(mode)
