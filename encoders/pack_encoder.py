@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encoders.detection.detector import SCALING, Detections, ScrfdDetector
+from encoders.detection.rotation import back, is_in_doubt, likely_rotation, rotated, rotated_points
 from encoders.detection.selection import select
 from encoders.detection.single_face import find_largest_face
 from encoders.errors import EncoderBroken
@@ -22,7 +23,17 @@ from encoders.recognition.recogniser import ArcFaceRecogniser, scaling_of
 from encoders.runtimes.networks import InputSize
 from encoders.runtimes.opening import SessionOpener, open_network, traits_of
 from encoders.runtimes.sessions import open_session, release_unused_memory
-from encoders.types import Analysis, AnalyzeOptions, Box, EmbeddingContract, Face, ModelDescription, Sighting, Stages
+from encoders.types import (
+    Analysis,
+    AnalyzeOptions,
+    Box,
+    EmbeddingContract,
+    Face,
+    ModelDescription,
+    Rotation,
+    Sighting,
+    Stages,
+)
 
 PREPROCESSING_VERSION = "arcface-112-v1"  # five-point similarity to ArcFace's template, BGR to RGB, (x - 127.5) / 127.5
 
@@ -136,26 +147,28 @@ class InsightFacePackEncoder:
         decode_s = time.perf_counter() - started
 
         started = time.perf_counter()
-        largest = self._find_largest(decoded.pixels, input_sizes, options)
-        found = self._find_all(decoded.pixels, input_sizes, options) if largest is None else largest
+        look = self._look_upright(decoded.pixels, input_sizes, options)
+        upright = _rotated(decoded, look.rotation)
         detect_s = time.perf_counter() - started
 
-        chosen = select(found, options, decoded.pixels.shape[1], decoded.pixels.shape[0])
+        chosen = select(look.found, options, upright.pixels.shape[1], upright.pixels.shape[0])
         started = time.perf_counter()
-        source = self._pixels_to_cut_from(image, decoded, chosen)
+        source = self._pixels_to_cut_from(image, upright, chosen, look.rotation)
         decode_s += time.perf_counter() - started
 
         started = time.perf_counter()
-        aligned = _align(source, decoded.reduction, chosen)
+        aligned = _align(source, upright.reduction, chosen)
+        faces = (_describe(face, crop, options) for face, crop in aligned)
         analysis = Analysis(
             width=decoded.width,
             height=decoded.height,
-            faces=tuple(_describe(face, crop, options) for face, crop in aligned),
-            faces_found=len(found),
+            faces=tuple(_as_sent(face, look.rotation, upright.width, upright.height) for face in faces),
+            faces_found=len(look.found),
             decode_ms=decode_s * 1e3,
             detect_ms=detect_s * 1e3,
             embed_ms=(time.perf_counter() - started) * 1e3,
-            looked_in_full=largest is None,
+            looked_in_full=look.is_in_full,
+            rotation=look.rotation,
         )
         return Sighting(analysis, tuple(crop for _, crop in aligned) if options.embed else ())
 
@@ -167,6 +180,29 @@ class InsightFacePackEncoder:
         """Raise EncoderBroken when the recogniser no longer gives the embedding that it gave at start."""
         if float(self._embed_test_crop() @ self._answer_at_start) < 0.999:
             raise EncoderBroken
+
+    def _look_upright(
+        self, pixels: npt.NDArray[np.uint8], input_sizes: tuple[InputSize, ...], options: AnalyzeOptions
+    ) -> "_Look":
+        """Return the faces in `pixels`, or in `pixels` turned if they are more certain there."""
+        look = self._look(pixels, input_sizes, options)
+        if not options.turns or not is_in_doubt(look.found):
+            return look
+        rotation = likely_rotation(self._detector, pixels, look.found, input_sizes[0])
+        if rotation == 0:
+            return look
+        turned = self._look(rotated(pixels, rotation), input_sizes, options)
+        if turned.found.scores.max(initial=0.0) <= look.found.scores.max(initial=0.0):
+            return look
+        return replace(turned, rotation=rotation)
+
+    def _look(
+        self, pixels: npt.NDArray[np.uint8], input_sizes: tuple[InputSize, ...], options: AnalyzeOptions
+    ) -> "_Look":
+        largest = self._find_largest(pixels, input_sizes, options)
+        if largest is None:
+            return _Look(self._find_all(pixels, input_sizes, options), is_in_full=True)
+        return _Look(largest, is_in_full=False)
 
     def _find_largest(
         self, pixels: npt.NDArray[np.uint8], input_sizes: tuple[InputSize, ...], options: AnalyzeOptions
@@ -200,8 +236,8 @@ class InsightFacePackEncoder:
             self._nms_threshold if nms_threshold is None else nms_threshold,
         )
 
-    def _pixels_to_cut_from(self, image: bytes, decoded: Decoded, chosen: Detections) -> Decoded:
-        """Return `decoded`, or the picture in full when a chosen face has fewer than 112 px in the reduced one.
+    def _pixels_to_cut_from(self, image: bytes, decoded: Decoded, chosen: Detections, rotation: Rotation) -> Decoded:
+        """Return `decoded`, turned by `rotation`, or all of its picture when a chosen face has fewer than 112 px in it.
 
         A face that its crop shrinks anyway loses nothing in a reduced picture; one that it enlarges does.
         """
@@ -210,11 +246,20 @@ class InsightFacePackEncoder:
         transforms = [similarity_to_template(points) for points in chosen.landmarks]
         if all(transform is None or enlargement(transform) <= 1 for transform in transforms):
             return decoded
-        return decode(image, self._limits)
+        return _rotated(decode(image, self._limits), rotation)
 
     def _embed_test_crop(self) -> npt.NDArray[np.float32]:
         pixels = np.arange(CROP_PX * CROP_PX * 3, dtype=np.uint32) * 2654435761 >> 24  # Knuth's hash: constant noise
         return self._recogniser.embed([pixels.astype(np.uint8).reshape(CROP_PX, CROP_PX, 3)])[0]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Look:
+    """The faces found in the decoded picture, turned clockwise by `rotation`."""
+
+    found: Detections
+    is_in_full: bool
+    rotation: Rotation = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -224,6 +269,24 @@ class _Found:
     box: npt.NDArray[np.float32]  # (4,)
     score: float
     landmarks: npt.NDArray[np.float32]  # (5, 2)
+
+
+def _rotated(decoded: Decoded, rotation: Rotation) -> Decoded:
+    if rotation == 0:
+        return decoded
+    width, height = (decoded.width, decoded.height) if rotation == 180 else (decoded.height, decoded.width)
+    return Decoded(rotated(decoded.pixels, rotation), width, height, decoded.reduction)
+
+
+def _as_sent(face: Face, rotation: Rotation, width: int, height: int) -> Face:
+    """Return `face` of the turned picture, `width` x `height` pixels, where it is in the picture as it came."""
+    if rotation == 0:
+        return face
+    edges = np.array([[face.box.left, face.box.top], [face.box.right, face.box.bottom]], np.float32)
+    corners = rotated_points(edges, back(rotation), width, height)
+    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    landmarks = rotated_points(face.landmarks, back(rotation), width, height)
+    return replace(face, box=Box(left, top, right, bottom), landmarks=landmarks)
 
 
 def _align(source: Decoded, reduction: int, chosen: Detections) -> list[tuple[_Found, npt.NDArray[np.uint8]]]:

@@ -10,13 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 Selection = Literal["all", "largest", "center_largest"]
+Rotation = Literal[0, 90, 180, 270]  # degrees clockwise
 
 CONTRACT_PREFIX = "faceserve-v1-sha256:"  # a new meaning of the hash takes a new prefix
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A face's box in pixels of the upright image, origin top left; may reach past the image's edges."""
+    """A face's box in pixels of the image as sent, its EXIF orientation applied; may reach past the image's edges.
+
+    The origin is top left. In an image whose `Analysis.rotation` is not 0 the face in the box is not upright.
+    """
 
     left: float
     top: float
@@ -53,9 +57,10 @@ class Quality:
 class Face:
     """One face of an image.
 
-    `landmarks`: float32 (5, 2), pixels of the upright image: left eye, right eye, nose, left and right mouth corner
-    as seen by the viewer. `embedding`: float32 (512,), L2-normalised, or None when none was asked for or the face was
-    not selected. `crop`: the aligned 112x112 face as JPEG, when asked for.
+    `landmarks`: float32 (5, 2), pixels of the image as its box: left eye, right eye, nose, left and right mouth corner
+    as seen by the viewer of the upright face. `quality` and `crop` are those of the upright face. `embedding`: float32
+    (512,), L2-normalised, or None when none was asked for or the face was not selected. `crop`: the aligned 112x112
+    face as JPEG, when asked for.
     """
 
     box: Box
@@ -68,7 +73,7 @@ class Face:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Analysis:
-    """The faces of one image, largest first, with the upright image's size in pixels.
+    """The faces of one image, largest first, with the image's size in pixels, its EXIF orientation applied.
 
     `faces_found` counts the detected faces, also those that the selection left out. If `looked_in_full` is false, one
     face was asked for and the detector looked no further than it had to: there may be more. Stage times in
@@ -83,6 +88,7 @@ class Analysis:
     detect_ms: float
     embed_ms: float
     looked_in_full: bool = True
+    rotation: Rotation = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -113,7 +119,8 @@ class AnalyzeOptions:
     `selection`: every face, or the one that is largest, or the one that is large and central (area minus twice the
     squared distance of its centre to the image's centre, as insightface's FaceAnalysis does). None means the
     encoder's own default. `input_sizes`: detector inputs, (width, height) in pixels; candidates of all are merged.
-    `counts_faces`: the answer's `faces_found` must count every face also when only one is selected.
+    `counts_faces`: the answer's `faces_found` must count every face also when only one is selected. `turns`: whether to
+    look at the image turned where the faces in it are in doubt.
     """
 
     selection: Selection = "all"
@@ -124,6 +131,7 @@ class AnalyzeOptions:
     nms_threshold: float | None = None
     input_sizes: tuple[tuple[int, int], ...] | None = None
     counts_faces: bool = False
+    turns: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ def new_face(
             "sharpness": quality.sharpness,
             "brightness": quality.brightness,
             "pose": quality.pose,
+            "rotation": analysis.rotation,
         },
         embedding=embedding,
         source="external_trusted" if external else "server",

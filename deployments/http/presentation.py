@@ -39,6 +39,7 @@ def observed_face(face: Face, analysis: Analysis) -> dict[str, Any]:
             "brightness": unit(quality.brightness),
             "pose": unit(quality.pose),
         },
+        "rotation": analysis.rotation,
     }
 
 
@@ -107,6 +108,7 @@ def face_body(face: FaceRecord) -> dict[str, Any]:
         "landmarks": None if face.landmarks is None else [[round(x, 3), round(y, 3)] for x, y in face.landmarks],
         "detection_score": unit(face.detection_score),
         "quality": {name: unit(face.quality.get(name, 0.0)) for name in ("score", "sharpness", "brightness", "pose")},
+        "rotation": int(face.quality.get("rotation", 0)),
         "model_id": contract.model_id,
         "model_version": contract.model_version,
         "model_digest": contract.model_digest,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from deployments.http.schemas import EmbeddingMode, FaceSelection
+from encoders.types import Rotation
 
 
 class _Response(BaseModel):
@@ -29,7 +30,7 @@ class NormalizedBox(BaseModel):
 
 
 class BoundingBox(BaseModel):
-    """Where a face is in the upright image, cut to its edges."""
+    """Where a face is in the image as it was sent, its EXIF orientation applied, cut to the image's edges."""
 
     pixels: PixelBox
     normalized: NormalizedBox
@@ -45,12 +46,13 @@ class FaceQuality(BaseModel):
 
 
 class FaceObservation(BaseModel):
-    """A face seen in an image."""
+    """A face seen in an image. `rotation`: degrees clockwise by which the image must be turned for it to be upright."""
 
     bbox: BoundingBox
     landmarks: list[list[float]]
     detection_score: float
     quality: FaceQuality
+    rotation: Rotation
 
 
 class EmbeddedFace(FaceObservation):
@@ -142,7 +144,7 @@ class Person(BaseModel):
 
 
 class FaceSample(BaseModel):
-    """An enrolled face."""
+    """An enrolled face. Its crop is upright, also where the image had to be turned by `rotation` degrees clockwise."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -152,6 +154,7 @@ class FaceSample(BaseModel):
     landmarks: list[list[float]] | None
     detection_score: float
     quality: FaceQuality
+    rotation: Rotation
     model_id: str
     model_version: str
     model_digest: str

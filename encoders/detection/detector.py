@@ -102,6 +102,10 @@ class ScrfdDetector:
         """Whether to `look` at views of any shape. Where a new shape costs something, that is more than it saves."""
         return self._shapes == "any"
 
+    def shape_for(self, size: InputSize, whole: InputSize) -> InputSize:
+        """Return the input to show what fits into `size`, multiples of 32: `whole` where no other shape is taken."""
+        return self._static_size or (whole if self._shapes == "whole" else size)
+
     def view(self, pixels: npt.NDArray[np.uint8], input_size: InputSize) -> View | None:
         """Return what `detect` would show the network of BGR `pixels`, to the pixel; None if it would show nothing."""
         height, width = pixels.shape[:2]

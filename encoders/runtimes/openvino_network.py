@@ -12,10 +12,11 @@ from encoders.runtimes.networks import Array, InputSize, Picture, Scaling
 from encoders.runtimes.sessions import release_unused_memory
 
 # SCRFD-10GF takes 20 ms at 640x544 in int8 and 26 in bfloat16 with code made for that size, 26 and 31 with code for any
-# size. It is made in 0.3 to 0.7 s and takes 35 to 70 MB. Usual photos come in 7 shapes, and in 5 smaller ones where a
-# first look finds nothing. What collections of other detector inputs bring beyond that runs on the code for any size:
-# code of its own for each, made and thrown away in turn, would cost more than ten runs of it.
-KEPT_SIZES = 12
+# size. It is made in 0.3 to 0.7 s and takes 35 to 70 MB. Usual photos come in 7 shapes, in 5 smaller ones where a first
+# look finds nothing, and in 2 where it is not clear which way up they are. What collections of other detector inputs
+# bring beyond that runs on the code for any size: code of its own for each, made and thrown away in turn, would cost
+# more than ten runs of it.
+KEPT_SIZES = 14
 ANY = (-1, (-1, -1))  # pictures of any size; -1 is OpenVINO's word for a dimension that is known at each run
 
 

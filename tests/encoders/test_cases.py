@@ -49,3 +49,14 @@ def test_a_photo_that_a_camera_wrote_in_its_own_way_is_recognised(
 
     assert face.quality.brightness > 0.2
     assert similarity > MATCH
+
+
+def test_a_photo_that_is_upside_down_is_turned_and_recognised(
+    real_encoder: InsightFacePackEncoder, persons: dict[str, np.ndarray]
+) -> None:
+    analysis = real_encoder.analyze(case("upside_down_b.jpg"), AnalyzeOptions(selection="largest"))
+
+    _, similarity = best_match(persons, analysis.faces[0].embedding)
+
+    assert analysis.rotation == 180
+    assert similarity > MATCH
