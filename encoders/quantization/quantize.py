@@ -204,7 +204,8 @@ def _see(
     seen = []
     for number, path in enumerate(photos, start=1):
         try:
-            analysis = encoder.analyze(path.read_bytes(), AnalyzeOptions())
+            # Looks at turned photos, four tiles in one picture, would widen the ranges for the photos that count.
+            analysis = encoder.analyze(path.read_bytes(), AnalyzeOptions(turns=False))
         except ImageError:
             continue
         finally:
