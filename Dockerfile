@@ -47,16 +47,22 @@ COPY --from=build /app/.venv /app/.venv
 COPY serve_config.yaml /app/
 COPY configs/serve /app/configs/serve
 
+# the RAY_ and ORT_ variables are those of configs/ray_environment.py, which says why; a test compares them
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    ORT_DISABLE_TELEMETRY=1 \
+    RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.edge:middlewares \
+    RAY_AUTH_MODE=token \
+    RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=2 \
+    RAY_SERVE_CONTROL_LOOP_INTERVAL_S=0.5 \
+    RAY_worker_niceness=0 \
+    RAY_ENABLE_UV_RUN_RUNTIME_ENV=0 \
     RAY_USAGE_STATS_ENABLED=0 \
+    ORT_DISABLE_TELEMETRY=1 \
     RAY_SERVE_ENABLE_HA_PROXY=1 \
     RAY_SERVE_THROUGHPUT_OPTIMIZED=1 \
-    RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.edge:middlewares \
-    RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S=60 \
-    RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=2
+    RAY_SERVE_HAPROXY_NBTHREAD=1 \
+    RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S=60
 
 WORKDIR /app
 USER 1000:1000

@@ -3,11 +3,12 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from configs.ray_environment import ray_environment, shell_exports
 from configs.secrets import MissingSecret
 from configs.settings import EncoderSettings, TokenSettings
 from deployments.commands.errors import CommandFailed
@@ -54,15 +55,14 @@ def up(
         str | None, typer.Option(help="PostgreSQL to use instead of an own one; or FACESERVE_DATABASE_URL.")
     ] = None,
     proxy: Annotated[
-        str, typer.Option(help="`haproxy` is the fast one; `python` listens on the given address only.")
+        Literal["haproxy", "python"],
+        typer.Option(help="`haproxy` is the fast one; `python` listens on the given address only."),
     ] = "haproxy",
 ) -> None:
     """Run the whole service on this machine until Ctrl-C."""
     from deployments.commands.up import UpOptions
     from deployments.commands.up import up as run
 
-    if proxy not in ("haproxy", "python"):
-        raise typer.BadParameter("expected haproxy or python", param_hint="--proxy")
     options = UpOptions(
         host=host,
         port=port,
@@ -98,6 +98,16 @@ def demo(
         secret = local_secret(os.environ, data.expanduser(), create=False)
         token = make_token(secret, settings=TokenSettings(), tenant="default", scopes=SCOPES, expires_s=3600)
     run(url, token, photo, out, Console())
+
+
+@app.command()
+def env(
+    proxy: Annotated[
+        Literal["haproxy", "python"], typer.Option(help="The proxy that `serve deploy` starts.")
+    ] = "haproxy",
+) -> None:
+    """Print what every node needs in its environment before `ray start`; for `eval "$(faceserve env)"`."""
+    print(shell_exports(ray_environment(haproxy=proxy == "haproxy")), end="")
 
 
 @app.command()

@@ -12,12 +12,10 @@ from pydantic import BaseModel
 from configs.settings import ServiceSettings
 from configs.tuning import EmbedderTuning, IngressTuning, SearchTuning
 from deployments.cli import app
-from deployments.commands.up import ENVIRONMENT, FAST_PATH
 from deployments.http.routes import collections, faces, person_faces, persons, search, system
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-UP_ALONE = {"RAY_USAGE_STATS_ENABLED"}  # an operator decides that
 ROUTERS = (
     system.open_router,
     system.router,
@@ -49,12 +47,8 @@ def test_the_two_commands_stand_alone_in_their_blocks() -> None:
     assert "pip install uv && uv run pytest" in blocks
 
 
-def test_every_node_is_told_what_up_tells_its_own() -> None:
-    exported = set(
-        re.findall(r"(RAY_\w+)=", "".join(line for line in README.splitlines() if line.startswith("export ")))
-    )
-
-    assert {name for name in {**ENVIRONMENT, **FAST_PATH} if name.startswith("RAY_")} <= exported | UP_ALONE
+def test_the_exports_are_those_that_the_command_prints() -> None:
+    assert 'eval "$(uv run faceserve env)"' in README
 
 
 def test_continuous_integration_runs_exactly_the_test_command() -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from configs.ray_environment import PROXY_CALLBACK, differing, ray_environment
 from configs.secrets import MissingSecret, read_token_secrets
 from deployments.commands.listeners import Listener, listeners
 from deployments.commands.tokens import SECRET_FILE
@@ -25,8 +26,6 @@ State = Literal["ok", "warning", "problem"]
 MIN_FREE_BYTES = 2 * 2**30  # a pack's archive beside its unpacked files, and a small database
 MARKS: Mapping[State, str] = {"ok": "[green]ok[/green]", "warning": "[yellow]!![/yellow]", "problem": "[red]xx[/red]"}
 
-PROXY_CALLBACK = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
-EDGE = "deployments.edge:middlewares"
 MAX_PORTS_SHOWN = 4  # every Ray worker has one
 
 # What Ray and HAProxy listen on beside the service's own port; none of them asks who is calling.
@@ -63,7 +62,6 @@ def doctor(models_dir: Path, data_dir: Path, environment: Mapping[str, str], con
         lambda: check_tokens(environment, data_dir),
         lambda: check_database(environment),
         lambda: check_ray(environment),
-        lambda: check_edge(environment),
         check_ports,
     )
     is_well = True
@@ -157,30 +155,25 @@ def check_database(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def check_ray(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Find out whether the environment asks Serve for its fast path."""
-    haproxy = environment.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
-    throughput = environment.get("RAY_SERVE_THROUGHPUT_OPTIMIZED") == "1"
-    if throughput and not haproxy:
+    """Find out whether a node that is started here would have the environment that it needs."""
+    is_behind_haproxy = environment.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
+    wrong = differing(environment, haproxy=is_behind_haproxy)
+    if environment.get("RAY_SERVE_THROUGHPUT_OPTIMIZED") == "1" and not is_behind_haproxy:
         yield Finding(
             "warning",
             "RAY_SERVE_THROUGHPUT_OPTIMIZED without RAY_SERVE_ENABLE_HA_PROXY leaves one proxy on the head node",
         )
-    elif not haproxy:
+    if PROXY_CALLBACK in wrong:
         yield Finding(
-            "ok", "HAProxy is off for `serve deploy` here; RAY_SERVE_ENABLE_HA_PROXY=1 before `ray start` is faster"
+            "warning",
+            f"clients can steer Serve by headers where {PROXY_CALLBACK} is not {ray_environment()[PROXY_CALLBACK]} "
+            "(`faceserve up` sets it by itself)",
         )
+    if wrong:
+        yield Finding("warning", f'before `ray start`, run `eval "$(faceserve env)"`: it sets {", ".join(wrong)}')
     else:
-        yield Finding("ok", "HAProxy is on for `serve deploy`")
-
-
-def check_edge(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Find out whether Serve would take headers from clients that lift time limits and choose replicas."""
-    if environment.get(PROXY_CALLBACK) == EDGE:
-        yield Finding("ok", "headers that steer Serve are dropped")
-    else:
-        yield Finding(
-            "warning", f"clients can steer Serve by headers: {PROXY_CALLBACK}={EDGE} before `ray start` drops them"
-        )
+        proxy = "HAProxy" if is_behind_haproxy else "Serve's proxy in Python"
+        yield Finding("ok", f"the environment for `ray start` is complete, with {proxy}")
 
 
 def check_ports() -> Iterator[Finding]:

@@ -18,6 +18,7 @@ import httpx
 import psutil
 from rich.console import Console
 
+from configs.ray_environment import ray_environment
 from configs.settings import EncoderSettings, ServiceSettings
 from deployments.commands.errors import CommandFailed
 from deployments.commands.packs import pull
@@ -35,26 +36,10 @@ TOKEN_LIFE_S = 30 * 24 * 3600.0
 IMPATIENT_AFTER_S = 2.0  # under `uv run` one Ctrl-C arrives twice: from the terminal and from uv
 OBJECT_STORE_BYTES = 256 * 2**20  # images over 1 MB pass through it; Ray would take 30 % of the memory
 
-# Both together are Serve's fast path; the throughput profile alone would move proxies to the head node.
-FAST_PATH = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
 HAPROXY_PORTS = {
     "RAY_SERVE_HAPROXY_METRICS_PORT": 9101,
     "RAY_SERVE_HAPROXY_STATS_PORT": 8404,
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": 8500,
-}
-ENVIRONMENT = {
-    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime reads it when it is loaded
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # under `uv run` Ray would start every worker through uv, in a copy of the working directory
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.edge:middlewares",  # headers that steer Serve
-    "RAY_worker_niceness": "0",  # at Ray's 15 a PostgreSQL on the same machine takes the models' CPU
-    # Ten rounds a second of the controller cost 1.3 ms of CPU for each of 34 searches a second, two 0.5; a replica that
-    # came or went is known half a second later.
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
-    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",  # a dead proxy is replaced after three: at 10 s, half a minute
-    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-    "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",  # instead of an hour for a client that stops in its headers
 }
 
 
@@ -91,8 +76,9 @@ def up(options: UpOptions, console: Console) -> None:
     stop_on_signals(stopping, interrupts=True)
     pack = choose_pack(options, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
+    haproxy = options.fast_path and has_haproxy()
     os.environ.update(
-        ENVIRONMENT | tracing_environment(os.environ) | (fast_path() if options.fast_path and has_haproxy() else {})
+        ray_environment(haproxy=haproxy) | tracing_environment(os.environ) | (haproxy_ports() if haproxy else {})
     )
     os.environ["FACESERVE_JWT_SECRET"] = secret
     with database(options, console) as postgres:
@@ -142,10 +128,9 @@ def stop_on_signals(stopping: threading.Event, *, interrupts: bool = False) -> N
     signal.signal(signal.SIGTERM, stop)
 
 
-def fast_path() -> dict[str, str]:
-    """Return the environment of Serve's fast path, on ports that another service on this machine does not hold."""
-    ports = {name: str(port if is_free("", port) else any_free_port()) for name, port in HAPROXY_PORTS.items()}
-    return FAST_PATH | ports
+def haproxy_ports() -> dict[str, str]:
+    """Return the variables that name HAProxy's ports; each is one that nothing on this machine listens on."""
+    return {name: str(port if is_free("", port) else any_free_port()) for name, port in HAPROXY_PORTS.items()}
 
 
 def has_haproxy() -> bool:

@@ -18,6 +18,7 @@ import httpx
 import psutil
 import yaml
 
+from configs.ray_environment import ray_environment
 from configs.settings import TokenSettings
 from deployments.commands.tokens import make_token
 from deployments.http.access.tokens import SCOPES
@@ -109,19 +110,16 @@ def running_cluster(
 
 def node_environment(postgres: LocalPostgres) -> dict[str, str]:
     """Return what every node of a cluster on `postgres` has in its environment before `ray start`."""
-    return os.environ | {
-        "FACESERVE_DATABASE_URL": postgres.url,
-        "FACESERVE_JWT_SECRET": SECRET,
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": RAY_TOKEN,
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_SERVE_LOG_TO_STDERR": "0",
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.edge:middlewares",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
-        "RAY_worker_niceness": "0",  # at Ray's 15 whatever else runs on the machine comes first
-        "ORT_DISABLE_TELEMETRY": "1",
-    }
+    return (
+        os.environ
+        | ray_environment(haproxy=False)
+        | {
+            "FACESERVE_DATABASE_URL": postgres.url,
+            "FACESERVE_JWT_SECRET": SECRET,
+            "RAY_AUTH_TOKEN": RAY_TOKEN,
+            "RAY_SERVE_LOG_TO_STDERR": "0",
+        }
+    )
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from configs.ray_environment import ray_environment
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -63,6 +65,12 @@ def test_the_image_runs_as_nobody_in_particular_and_names_its_health() -> None:
     assert re.findall(r"^USER (.*)$", last_stage(), flags=re.MULTILINE) == ["1000:1000"]
     assert "http://127.0.0.1:8000/-/healthz" in last_stage()
     assert f"ARG VERSION={PROJECT['project']['version']}\n" in last_stage()
+
+
+def test_the_image_has_the_environment_of_every_node() -> None:
+    found = dict(re.findall(r"\b((?:RAY|ORT)_\w+)=(\S+)", last_stage()))
+
+    assert found == ray_environment()
 
 
 def test_no_variable_of_the_image_is_a_secret() -> None:

@@ -5,25 +5,28 @@ from typing import Any
 import pytest
 import yaml
 
+from configs.ray_environment import ray_environment
 from deployments.commands.doctor import INTERNAL_PORTS
-from deployments.commands.up import FAST_PATH
 from tests.configs.kubernetes import COMPONENTS, container, documents, environment, groups, pods, ray_service, selects
 
 SECRETS = ("FACESERVE_DATABASE_URL", "FACESERVE_JWT_SECRET")
 
 every_pod = pytest.mark.parametrize("name", pods())
 every_group = pytest.mark.parametrize("name", groups())
+EVERY_NODE = {name: value for name, value in ray_environment().items() if name != "RAY_AUTH_MODE"}
 WORKERS = ("cpu-workers", "gpu-workers")
 
 
 @every_group
-def test_head_and_workers_have_the_same_environment_with_the_fast_path(name: str) -> None:
+def test_head_and_workers_have_the_environment_of_every_node(name: str) -> None:
     found = environment(pods()[name])
 
     assert found == environment(pods()["head"])
-    assert found | FAST_PATH == found
-    assert found["RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S"] == "60"
-    assert found["ORT_DISABLE_TELEMETRY"] == "1"
+    assert {name: value for name, value in found.items() if name.startswith(("RAY_", "ORT_"))} == EVERY_NODE
+
+
+def test_kuberay_makes_rays_token_and_gives_it_to_every_pod() -> None:
+    assert ray_service()["rayClusterConfig"]["authOptions"] == {"mode": ray_environment()["RAY_AUTH_MODE"]}
 
 
 @every_pod

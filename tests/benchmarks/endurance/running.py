@@ -6,20 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deployments.commands.up import FAST_PATH, HAPROXY_PORTS, any_free_port
+from configs.ray_environment import ray_environment
+from deployments.commands.up import HAPROXY_PORTS, any_free_port
 from store.embedded.local import temporary_postgres
 from tests.cluster.node import Cluster, deployment_of, production_config, running_cluster
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 README = Path(__file__).parent / "README.md"
-SHARED_MACHINE = {
-    # as `faceserve up` sets them: models and PostgreSQL share the cores at one priority, HAProxy takes one thread
-    "RAY_worker_niceness": "0",
-    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-    # Serve gives a proxy 5 s to start before it kills it: too few on two cores that do something else as well
-    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-}
+# Serve gives a proxy 5 s to start before it kills it: too few on two cores that do something else as well
+PATIENCE = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60"}
 
 
 @contextlib.contextmanager
@@ -38,7 +34,7 @@ def running_service(
         return told
 
     ports = {name: str(any_free_port()) for name in HAPROXY_PORTS}  # other services run on machines where tests run
-    environment = SHARED_MACHINE | FAST_PATH | ports | variables
+    environment = PATIENCE | ray_environment() | ports | variables
     with (
         temporary_postgres(port=free_port()) as postgres,
         running_cluster(postgres, config, **environment) as cluster,

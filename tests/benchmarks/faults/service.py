@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import psutil
 
+from configs.ray_environment import ray_environment
 from configs.settings import TokenSettings
 from deployments.commands.tokens import make_token
-from deployments.commands.up import ENVIRONMENT, fast_path
+from deployments.commands.up import haproxy_ports
 from deployments.http.access.tokens import SCOPES
 from store.embedded.local import LocalPostgres
 from tests.benchmarks.faults.volume import Volume
@@ -101,7 +102,7 @@ def running_service(
     postgres: LocalPostgres, *, encoder: dict[str, Any], volume: Volume | None, is_behind_haproxy: bool
 ) -> Iterator[Service]:
     """Run the service with the environment of production, behind Serve's Python proxy or behind HAProxy."""
-    variables = ENVIRONMENT | (fast_path() if is_behind_haproxy else {})
+    variables = ray_environment(haproxy=is_behind_haproxy) | (haproxy_ports() if is_behind_haproxy else {})
     with running_cluster(postgres, partial(service_config, encoder), **variables) as cluster:
         service = Service(cluster, encoder, volume, is_behind_haproxy)
         service.wait_until_whole()

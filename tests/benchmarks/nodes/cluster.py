@@ -19,7 +19,8 @@ from typing import Any
 import psutil
 import yaml
 
-from deployments.commands.up import FAST_PATH, HAPROXY_PORTS
+from configs.ray_environment import ray_environment
+from deployments.commands.up import HAPROXY_PORTS
 from store.database.migrate import apply_migrations
 from store.embedded.local import temporary_postgres
 from tests.benchmarks.nodes.networks import LOOPBACK, Home, Network, network
@@ -28,7 +29,6 @@ from tests.ports import free_port
 
 START_TIMEOUT_S = 180.0  # three nodes and nine Python processes of Serve, on a machine that may be busy
 CPUS = 3  # of each node: an ingress, a search and two embedder replicas
-ONE_THREAD = {"RAY_SERVE_HAPROXY_NBTHREAD": "1"}
 DEPLOYMENTS = ("Ingress", "Embedder", "Search")
 
 
@@ -142,7 +142,7 @@ def running_nodes(workers: int = 2, *, is_behind_haproxy: bool = False) -> Itera
         link = None
         if is_behind_haproxy:
             link = stack.enter_context(network())
-            environment |= FAST_PATH | {name: str(free_port()) for name in HAPROXY_PORTS} | ONE_THREAD
+            environment |= ray_environment() | {name: str(free_port()) for name in HAPROXY_PORTS}
         home = LOOPBACK if link is None else link.own
         dashboard_port, gcs_port = free_port(), free_port()
         head = RayNode(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.commands.doctor import EDGE, PROXY_CALLBACK, check_edge, check_ports
+from deployments.commands.doctor import check_ports
 from deployments.commands.listeners import Listener, listeners, role_of
 from store.embedded.local import LocalPostgres
 
@@ -104,10 +104,3 @@ def test_a_process_is_known_by_what_it_runs(command: list[str], role: str | None
     found = role_of(command)
 
     assert found is None if role is None else found is not None and found.startswith(role)
-
-
-@pytest.mark.parametrize(("environment", "state"), [({}, "warning"), ({PROXY_CALLBACK: EDGE}, "ok")])
-def test_a_serve_that_clients_can_steer_is_warned_of(environment: dict[str, str], state: str) -> None:
-    (finding,) = check_edge(environment)
-
-    assert finding.state == state
