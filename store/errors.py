@@ -112,6 +112,13 @@ class FaceNotFound(_NotFound):
     noun = "face"
 
 
+class CalibrationNotFound(_NotFound):
+    """The calibration was not found."""
+
+    code = "calibration_not_found"
+    noun = "calibration"
+
+
 class FaceImageNotFound(_NotFound):
     """The face has no saved image."""
 

@@ -14,6 +14,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from store.calibration import calibration_table
+from store.calibration.advancing import advance
 from store.database.driver import Connection
 from store.database.pool import Database, PoolSettings, PoolUsage
 from store.search.searching import SearchSettings, search_collection, verify_person
@@ -21,6 +23,8 @@ from store.search.sign_shelf import SignShelf
 from store.tables import collection_table, enrollment, face_table, person_table
 from store.tables.idempotency import find_outcome, once
 from store.types import (
+    Calibration,
+    CalibrationScores,
     Collection,
     Enrollment,
     FaceRecord,
@@ -308,6 +312,29 @@ class Gallery:
     ) -> Verification:
         """Return the person's face nearest to `probe`, float32 (512,). Raises CollectionModelMismatch."""
         return await self._read(verify_person, tenant, collection, person, contract_id, probe)
+
+    async def start_calibration(
+        self, tenant: str, collection: str, persons: int, *, idempotency: Idempotency | None = None
+    ) -> Calibration:
+        """Begin to compare up to `persons` random persons with everybody else. Raises InvalidValue."""
+        return await self._write(idempotency, "calibration", calibration_table.start, tenant, collection, persons)
+
+    async def advance_calibration(self, tenant: str, collection: str, id: str, budget_s: float) -> Calibration:
+        """Compare for about `budget_s` seconds, or to the end; may be repeated. Raises CalibrationNotFound."""
+        await advance(self._database, tenant, collection, id, budget_s)
+        return await self.get_calibration(tenant, collection, id)
+
+    async def get_calibration(self, tenant: str, collection: str, id: str) -> Calibration:
+        """Return the calibration. Raises CalibrationNotFound."""
+        return await self._read(calibration_table.get, tenant, collection, id)
+
+    async def list_calibrations(self, tenant: str, collection: str) -> tuple[Calibration, ...]:
+        """Return the calibrations of the collection that are kept, at most 20, newest first."""
+        return await self._read(calibration_table.list_all, tenant, collection)
+
+    async def calibration_scores(self, tenant: str, collection: str, id: str) -> CalibrationScores:
+        """Return what the calibration has found so far. Raises CalibrationNotFound."""
+        return await self._read(calibration_table.scores, tenant, collection, id)
 
     async def _read(
         self,

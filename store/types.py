@@ -197,3 +197,35 @@ class Statistics:
     collections: int
     persons: int
     faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A comparison of sampled persons with everybody else of their collection, and how far it has come.
+
+    `persons`: of the collection when it began. `faces`: of the collection now, of which `faces_compared` are done.
+    `is_current`: whether the collection still has the embedding contract that was calibrated.
+    """
+
+    id: str
+    persons: int
+    persons_sampled: int
+    faces_compared: int
+    faces: int
+    is_current: bool
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CalibrationScores:
+    """What a calibration has found; float64 cosines.
+
+    `strangers`, (n,): the best score of each sampled person over everybody else. `partners`, int64 (n,): the place in
+    the sample of the person who scored so, -1 where he is not in it. `members`, (m,): the best score over another face
+    of their own, of those who have two faces or more.
+    """
+
+    strangers: npt.NDArray[np.float64]
+    partners: npt.NDArray[np.int64]
+    members: npt.NDArray[np.float64]

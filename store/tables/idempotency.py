@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from store.database.driver import Connection
 from store.errors import IdempotencyKeyReused, InvalidValue
 from store.tables.values import check_text
-from store.types import Collection, Enrollment, FaceRecord, Idempotency, Person, Replay
+from store.types import Calibration, Collection, Enrollment, FaceRecord, Idempotency, Person, Replay
 
 T = TypeVar("T")
 
@@ -17,6 +17,7 @@ KEPT_FOR_S = 24 * 3600
 OUTCOME_TYPES: dict[str, Any] = {
     "nothing": None,
     "count": int,
+    "calibration": Calibration,
     "collection": Collection,
     "person": Person,
     "enrollment": Enrollment,

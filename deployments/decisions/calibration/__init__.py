@@ -1,0 +1,1 @@
+"""What a similarity means in one gallery: how often a stranger scores as high, with an interval."""
