@@ -23,6 +23,7 @@ FORBIDDEN = {
 # What the modules of a room may not import, by the beginning of the name. A room is a folder with all below it.
 ROOMS = {
     "deployments/http": ("ray",),
+    "deployments/decisions": ("ray", "fastapi", "starlette", "deployments.http"),
     "deployments/inference": ("ray", "fastapi", "starlette"),
     "encoders/images": ("onnxruntime", "openvino"),
 }

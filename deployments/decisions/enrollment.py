@@ -9,6 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.tuning import IngressTuning
+from deployments.decisions.errors import (
+    EmbeddingContractMismatch,
+    ExternalEmbeddingCountMismatch,
+    MissingEmbeddingContract,
+    MissingExternalEmbeddings,
+    RegistrationFailed,
+    UnexpectedExternalEmbedding,
+)
 from deployments.decisions.recognition import (
     ReviewMode,
     new_face,
@@ -18,24 +26,33 @@ from deployments.decisions.recognition import (
     trusted_embedding,
 )
 from deployments.decisions.side_by_side import side_by_side
-from deployments.http.bodies import strict_json
-from deployments.http.bodies.uploads import Upload
-from deployments.http.problems import (
-    EmbeddingContractMismatch,
-    ExternalEmbeddingCountMismatch,
-    InvalidExternalEmbeddings,
-    MissingEmbeddingContract,
-    MissingExternalEmbeddings,
-    RegistrationFailed,
-    UnexpectedExternalEmbedding,
-)
-from deployments.http.schemas import FaceEnrollment
 from deployments.ports import EmbedderPort, Seen, Services
 from encoders.errors import ImageError
-from store.types import Collection, NewFace
+from store.types import Collection, EmbeddingSource, NewFace
 
 # One enrolment must not fill the queue of an embedder, 16, by itself: it would be refused, and others with it.
 IMAGES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A compressed picture, and what its sender calls it."""
+
+    filename: str
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EnrollmentOptions:
+    """How photos become faces. `external_embeddings`: what a client gave as such, one for each photo, not yet checked.
+
+    `embedding_contract_id`: the contract that the client's embeddings follow.
+    """
+
+    review_mode: ReviewMode = "off"
+    embedding_mode: EmbeddingSource = "server"
+    external_embeddings: Sequence[Any] | None = None
+    embedding_contract_id: str | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,8 +69,8 @@ async def review_images(
     tenant: str,
     collection: Collection,
     person_id: str | None,
-    images: Sequence[Upload],
-    options: FaceEnrollment,
+    images: Sequence[Photo],
+    options: EnrollmentOptions,
 ) -> Reviewed:
     """Return the faces that `images` add to `person_id` (None: a new person) of `collection`.
 
@@ -85,9 +102,7 @@ async def review_images(
         rejected.extend({**conflict, "filename": images[conflict["index"]].filename} for conflict in conflicts)
     rejected.sort(key=lambda rejection: int(rejection["index"]))
     if not accepted:
-        raise RegistrationFailed(
-            "None of the images could be enrolled; `details` says why for each.", {"rejected_images": rejected}
-        )
+        raise RegistrationFailed(tuple(rejected))
     return Reviewed(tuple(face for _, face in accepted), tuple(rejected), contract_id)
 
 
@@ -134,44 +149,25 @@ def judge(
     return new_face(sight.analysis, face, embedding, external=is_external, keeps_crop=collection.save_face_crops)
 
 
-def external_vectors(options: FaceEnrollment, image_count: int, collection: Collection) -> list[Any] | None:
+def external_vectors(options: EnrollmentOptions, image_count: int, collection: Collection) -> Sequence[Any] | None:
     """Return one embedding for each image as the client sent it, None when the service makes them.
 
-    Raises a problem that says what was expected.
+    Raises UnexpectedExternalEmbedding, MissingExternalEmbeddings, MissingEmbeddingContract,
+    ExternalEmbeddingCountMismatch or EmbeddingContractMismatch.
     """
+    vectors, contract_id = options.external_embeddings, options.embedding_contract_id
     if options.embedding_mode == "server":
-        if options.external_embeddings is not None or options.embedding_contract_id is not None:
-            raise UnexpectedExternalEmbedding("External embeddings need embedding_mode=external_trusted.")
+        if vectors is not None or contract_id is not None:
+            raise UnexpectedExternalEmbedding()
         return None
-    if options.external_embeddings is None:
-        raise MissingExternalEmbeddings("Expected external_embeddings, since embedding_mode is external_trusted.")
-    if not options.embedding_contract_id:
-        raise MissingEmbeddingContract("Expected embedding_contract_id, since embedding_mode is external_trusted.")
-    vectors = _parsed(options.external_embeddings)
+    if vectors is None:
+        raise MissingExternalEmbeddings()
+    if not contract_id:
+        raise MissingEmbeddingContract()
     if len(vectors) != image_count:
-        raise ExternalEmbeddingCountMismatch(
-            f"Expected {image_count} external embeddings, one for each image; found {len(vectors)}.",
-            {"image_count": image_count, "embedding_count": len(vectors)},
-        )
-    expected = collection.contract.id
-    if options.embedding_contract_id != expected:
-        raise EmbeddingContractMismatch(
-            "The external embeddings are of another contract than the collection.",
-            {
-                "expected_embedding_contract_id": expected,
-                "provided_embedding_contract_id": options.embedding_contract_id,
-            },
-        )
-    return vectors
-
-
-def _parsed(value: str | list[Any]) -> list[Any]:
-    try:
-        vectors = strict_json.load(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise InvalidExternalEmbeddings("Expected external_embeddings to be a JSON list of vectors.") from error
-    if not isinstance(vectors, list):
-        raise InvalidExternalEmbeddings("Expected external_embeddings to be a JSON list of vectors.")
+        raise ExternalEmbeddingCountMismatch(image_count, len(vectors))
+    if contract_id != collection.contract.id:
+        raise EmbeddingContractMismatch(collection.contract.id, contract_id)
     return vectors
 
 

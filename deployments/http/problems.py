@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+import deployments.decisions.errors as decision_errors
 import encoders.errors as encoder_errors
 import store.errors as store_errors
 from deployments.http.access.tokens import CollectionNotGranted, InsufficientScope, Unauthorized
@@ -83,41 +84,10 @@ class DetectionOverride(Problem):
     code = "request_detection_override_not_supported"
 
 
-class UnexpectedExternalEmbedding(Problem):
-    """External embeddings without the mode that takes them."""
-
-    code = "unexpected_external_embedding"
-
-
-class MissingExternalEmbeddings(Problem):
-    """The mode for external embeddings without embeddings."""
-
-    code = "missing_external_embeddings"
-
-
-class MissingEmbeddingContract(Problem):
-    """External embeddings without their contract."""
-
-    code = "missing_embedding_contract_id"
-
-
 class InvalidExternalEmbeddings(Problem):
     """External embeddings that are no list of vectors."""
 
     code = "invalid_external_embeddings"
-
-
-class ExternalEmbeddingCountMismatch(Problem):
-    """Not one external embedding for each image."""
-
-    code = "external_embedding_count_mismatch"
-
-
-class EmbeddingContractMismatch(Problem):
-    """External embeddings of another contract than the collection's."""
-
-    status = 409
-    code = "embedding_contract_mismatch"
 
 
 class RequestTooLarge(Problem):
@@ -132,33 +102,6 @@ class UnsupportedMediaType(Problem):
 
     status = 415
     code = "unsupported_media_type"
-
-
-class UnusableImage(Exception):
-    """One image of several cannot be used; `error` says why, and its status and code are those of the answer."""
-
-    def __init__(self, image: str, error: encoder_errors.ImageError) -> None:
-        super().__init__(image, error)
-        self.image = image
-        self.error = error
-        self.code = error.code
-
-    def __str__(self) -> str:
-        return f"In '{self.image}': {self.error}"
-
-
-class NoFaceFound(Problem):
-    """There is no face in the image."""
-
-    status = 422
-    code = "face_not_found"
-
-
-class RegistrationFailed(Problem):
-    """No image of an enrolment was accepted."""
-
-    status = 422
-    code = "registration_failed"
 
 
 class BodyTimeout(Problem):
@@ -194,6 +137,10 @@ STATUSES: Mapping[type[Exception], int] = {
     InvalidCursor: 400,
     Overloaded: 429,
     Unavailable: 503,
+    decision_errors.NoFaceFound: 422,
+    decision_errors.RegistrationFailed: 422,
+    decision_errors.EmbeddingContractMismatch: 409,
+    decision_errors.DecisionError: 400,
     encoder_errors.ImageTooLarge: 413,
     encoder_errors.ImageError: 422,
     encoder_errors.EncoderError: 503,
@@ -225,7 +172,7 @@ def status_of(error: Exception) -> int | None:
     """Return the HTTP status of one of our errors, None for an exception that is not ours."""
     if isinstance(error, Problem):
         return error.status
-    if isinstance(error, UnusableImage):
+    if isinstance(error, decision_errors.UnusableImage):
         return status_of(error.error)
     for kind in type(error).__mro__:
         if kind in STATUSES:
@@ -235,6 +182,8 @@ def status_of(error: Exception) -> int | None:
 
 def code_of(error: Exception) -> str:
     """Return the stable code of an error; an exception that is not ours has one in common with all others."""
+    if isinstance(error, decision_errors.UnusableImage):
+        return error.error.code
     return "internal_error" if status_of(error) is None else str(getattr(error, "code", "error"))
 
 
@@ -242,8 +191,10 @@ def details_of(error: Exception) -> Mapping[str, Any]:
     """Return the facts of an error that help a client to mend its request."""
     if isinstance(error, Problem):
         return error.details
-    if isinstance(error, UnusableImage):
+    if isinstance(error, decision_errors.UnusableImage):
         return {**details_of(error.error), "image": error.image}
+    if isinstance(error, decision_errors.DecisionError):
+        return error.details
     if isinstance(error, encoder_errors.ImageTooLarge):
         return {"found": error.found, "limit": error.limit, "unit": error.unit}
     if isinstance(error, encoder_errors.UnsupportedImageFormat):
@@ -320,6 +271,8 @@ def validation_problem(errors: Sequence[Any]) -> Problem:
         return InvalidMetadata(message)
     if place[:2] == ("detection", "input_sizes"):
         return InvalidDetectionProfile(message)
+    if place[:1] == ("external_embeddings",):
+        return InvalidExternalEmbeddings(message)
     return InvalidRequest(message)
 
 

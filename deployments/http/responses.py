@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from deployments.http.schemas import EmbeddingMode, FaceSelection
+from deployments.http.schemas import FaceSelection
 from encoders.types import Rotation
+from store.types import EmbeddingSource
 
 
 class _Response(BaseModel):
@@ -159,7 +160,7 @@ class FaceSample(BaseModel):
     model_version: str
     model_digest: str
     preprocessing_version: str
-    embedding_source: EmbeddingMode
+    embedding_source: EmbeddingSource
     embedding_contract_id: str
     has_crop: bool
     created_at: str

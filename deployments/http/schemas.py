@@ -10,8 +10,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from configs.settings import check_detector_input
+from deployments.decisions.enrollment import EnrollmentOptions
+from deployments.decisions.recognition import ReviewMode
 from deployments.http.access.tokens import NAME
 from deployments.http.bodies import strict_json
+from store.types import EmbeddingSource
 
 MAX_METADATA_BYTES = 16 * 2**10
 NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and "u0000"
@@ -70,8 +73,6 @@ DetectorSizes = Annotated[
     list[tuple[int, int]], AfterValidator(_detector_sizes), Field(json_schema_extra={"minItems": 1, "maxItems": 4})
 ]
 FaceSelection = Literal["largest", "center_largest"]
-ReviewMode = Literal["off", "standard", "strict"]
-EmbeddingMode = Literal["server", "external_trusted"]
 LoadPolicy = Literal["eager", "lazy"]
 
 
@@ -246,9 +247,19 @@ class FaceEnrollment(_Request):
     """How images become faces of a person."""
 
     review_mode: ReviewMode = "off"
-    embedding_mode: EmbeddingMode = "server"
-    external_embeddings: str | list[Any] | None = None
+    embedding_mode: EmbeddingSource = "server"
+    external_embeddings: Annotated[list[Any] | None, BeforeValidator(_parsed)] = None
     embedding_contract_id: str | None = Field(default=None, max_length=256)
+
+    @property
+    def options(self) -> EnrollmentOptions:
+        """The same as the decisions take it."""
+        return EnrollmentOptions(
+            review_mode=self.review_mode,
+            embedding_mode=self.embedding_mode,
+            external_embeddings=self.external_embeddings,
+            embedding_contract_id=self.embedding_contract_id,
+        )
 
 
 class PersonEnrollment(FaceEnrollment):

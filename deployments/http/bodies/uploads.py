@@ -17,6 +17,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from deployments.decisions.enrollment import Photo
 from deployments.http.bodies import strict_json
 from deployments.http.bodies.base64_body import decode_base64, lift_long_texts
 from deployments.http.problems import InvalidRequest, UnsupportedMediaType, validation_problem
@@ -52,21 +53,13 @@ class _WholeMultiPartParser(MultiPartParser):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """One image of a request, still compressed."""
-
-    filename: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class ImageRequest:
     """The images of a request by field, and its other fields, not yet validated."""
 
-    images: Mapping[str, tuple[Upload, ...]]
+    images: Mapping[str, tuple[Photo, ...]]
     fields: Mapping[str, Any]
 
-    def one(self, name: str) -> Upload:
+    def one(self, name: str) -> Photo:
         """Return the only image of field `name`. Raises InvalidRequest."""
         found = self.images.get(name, ())
         if len(found) != 1:
@@ -117,7 +110,7 @@ async def read_images(request: Request, names: Sequence[str]) -> ImageRequest:
         return await _read_base64(request, await request.body(), names)
     if len(names) == 1 and (kind.startswith("image/") or kind == "application/octet-stream"):
         content = await request.body()
-        images = {names[0]: (Upload("body", content),)} if content else {}
+        images = {names[0]: (Photo("body", content),)} if content else {}
         return ImageRequest(images, _options(request, ()))
     raw = ", the image itself (image/*)" if len(names) == 1 else ""
     raise UnsupportedMediaType(
@@ -163,14 +156,14 @@ async def _read_multipart(request: Request, names: Sequence[str]) -> ImageReques
 
 
 async def _sorted_parts(request: Request, form: FormData, names: Sequence[str]) -> ImageRequest:
-    images: dict[str, tuple[Upload, ...]] = {}
+    images: dict[str, tuple[Photo, ...]] = {}
     options: list[tuple[str, str]] = []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             if name not in names:
                 raise InvalidRequest(f"Expected images in {_listed(names)}; found one in '{name[:64]}'.")
             filename = (value.filename or "upload")[:MAX_FILENAME]
-            images[name] = (*images.get(name, ()), Upload(filename, await value.read()))
+            images[name] = (*images.get(name, ()), Photo(filename, await value.read()))
         elif name in names:
             raise InvalidRequest(f"Expected the field '{name}' to be a file; found text. With curl: -F {name}=@FILE.")
         else:
@@ -183,14 +176,14 @@ async def _read_base64(request: Request, content: bytes, names: Sequence[str]) -
     body = parse_json(short)
     if not lifted.keys() <= {text for name in names for text in _listed_texts(body.get(name)) if isinstance(text, str)}:
         body, lifted = parse_json(content), {}  # a long text that is no image: some validator's business
-    images: dict[str, tuple[Upload, ...]] = {}
+    images: dict[str, tuple[Photo, ...]] = {}
     for name in names:
         if name in body:
             texts = _listed_texts(body.pop(name))
             contents = [
                 await _decode(name, lifted.get(text, text) if isinstance(text, str) else text) for text in texts
             ]
-            images[name] = tuple(Upload(f"{name}-{index}", image) for index, image in enumerate(contents))
+            images[name] = tuple(Photo(f"{name}-{index}", image) for index, image in enumerate(contents))
     return ImageRequest(images, _options(request, body.items()))
 
 

@@ -5,14 +5,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from deployments.decisions.enrollment import Photo
+from deployments.decisions.errors import NoFaceFound, UnusableImage
 from deployments.decisions.recognition import all_faces_options, match_threshold, similarity, single_face_options
 from deployments.decisions.side_by_side import side_by_side
 from deployments.http.access.requirement import requires
-from deployments.http.bodies.uploads import Upload, read_images
+from deployments.http.bodies.uploads import read_images
 from deployments.http.context import Caller, Context
 from deployments.http.openapi import error_responses, image_body
 from deployments.http.presentation import embedded_face, model_summary, observed_face
-from deployments.http.problems import DetectionOverride, NoFaceFound, UnusableImage
+from deployments.http.problems import DetectionOverride
 from deployments.http.responses import CompareResponse, DetectResponse, EmbeddingsResponse
 from deployments.http.schemas import CompareOptions, DetectOptions, EmbeddingsOptions
 from deployments.ports import EmbedderPort, Seen, Unavailable
@@ -105,7 +107,7 @@ async def embeddings(request: Request, context: Context, caller: Caller) -> dict
 def the_face(seen: Seen, name: str = "image") -> Face:
     """Return the face that was selected. Raises NoFaceFound."""
     if not seen.analysis.faces:
-        raise NoFaceFound(f"Expected a face in the {name}; found none.", {"image": name})
+        raise NoFaceFound(name)
     return seen.analysis.faces[0]
 
 
@@ -114,7 +116,7 @@ def elapsed_ms(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-async def _see(embedder: EmbedderPort, name: str, image: Upload, options: AnalyzeOptions) -> Seen:
+async def _see(embedder: EmbedderPort, name: str, image: Photo, options: AnalyzeOptions) -> Seen:
     try:
         return await embedder.analyze(image.content, options)
     except ImageError as error:

@@ -48,7 +48,7 @@ async def add_faces(
     else:
         collection = await gallery.get_collection(caller.tenant, collection_id)
         await gallery.get_person(caller.tenant, collection_id, person_id)  # a 404 before any inference
-        reviewed = await review_images(context.services, caller.tenant, collection, person_id, images, options)
+        reviewed = await review_images(context.services, caller.tenant, collection, person_id, images, options.options)
         rejected = list(reviewed.rejected)
         faces = await gallery.add_faces(
             caller.tenant,

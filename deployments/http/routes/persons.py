@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.decisions.enrollment import review_images
+from deployments.decisions.enrollment import Photo, review_images
 from deployments.http.access.requirement import requires
 from deployments.http.access.tokens import NAME
-from deployments.http.bodies.uploads import ImageRequest, Upload, read_images, read_json
+from deployments.http.bodies.uploads import ImageRequest, read_images, read_json
 from deployments.http.context import Caller, Context, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.presentation import face_body, page_body, person_body
@@ -45,7 +45,7 @@ async def create_person(request: Request, collection_id: str, context: Context, 
         enrollment, rejected = replay.outcome, json.loads(replay.note)
     else:
         collection = await gallery.get_collection(caller.tenant, collection_id)
-        reviewed = await review_images(context.services, caller.tenant, collection, None, images, options)
+        reviewed = await review_images(context.services, caller.tenant, collection, None, images, options.options)
         rejected = list(reviewed.rejected)
         enrollment = await gallery.enroll_person(
             caller.tenant,
@@ -155,7 +155,7 @@ async def delete_person(
     return Response(status_code=204)
 
 
-def enrolled_images(form: ImageRequest, limit: int) -> tuple[Upload, ...]:
+def enrolled_images(form: ImageRequest, limit: int) -> tuple[Photo, ...]:
     """Return the images of an enrolment. Raises InvalidRequest without any, TooManyImages over `limit`."""
     images = form.images.get("images", ())
     if not images:

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Request
 
+from deployments.decisions.errors import InvalidEmbedding
 from deployments.decisions.recognition import all_faces_options, identify, single_face_options, trusted_embedding
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import ImageRequest, read_images, validated
 from deployments.http.context import ApiContext, Caller, Context
 from deployments.http.openapi import error_responses, image_body
 from deployments.http.presentation import identity_body, matches_body, observed_face, person_body
-from deployments.http.problems import DetectionOverride, InvalidRequest
+from deployments.http.problems import DetectionOverride
 from deployments.http.responses import IdentifyResponse, SearchResponse, VerifyResponse
 from deployments.http.routes.faces import elapsed_ms, the_face
 from deployments.http.schemas import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
@@ -167,5 +168,5 @@ async def _probe(
         return await context.services.gallery.face_embedding(tenant, collection_id, options.face_id, contract_id)
     embedding = trusted_embedding(options.embedding)
     if embedding is None:
-        raise InvalidRequest("Expected an embedding of 512 numbers with unit length (within 0.0002).")
+        raise InvalidEmbedding()
     return embedding

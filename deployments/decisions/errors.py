@@ -1,0 +1,129 @@
+"""Errors of the decisions.
+
+DecisionError
+├── NoFaceFound
+├── UnusableImage
+├── InvalidEmbedding
+├── UnexpectedExternalEmbedding, MissingExternalEmbeddings, MissingEmbeddingContract
+├── ExternalEmbeddingCountMismatch, EmbeddingContractMismatch
+└── RegistrationFailed
+
+Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__`. `details`: the facts
+that help a client to mend its request, as JSON.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from encoders.errors import ImageError
+
+
+class DecisionError(Exception):
+    """The request cannot be decided."""
+
+    code: ClassVar[str] = "invalid_request"
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {}
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or self.code
+
+
+class NoFaceFound(DecisionError):
+    """There is no face in the image."""
+
+    code = "face_not_found"
+
+    def __init__(self, image: str) -> None:
+        super().__init__(image)
+        self.image = image
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"image": self.image}
+
+    def __str__(self) -> str:
+        return f"Expected a face in the {self.image}; found none."
+
+
+class UnusableImage(DecisionError):
+    """One image of several cannot be used; `error` says why."""
+
+    def __init__(self, image: str, error: ImageError) -> None:
+        super().__init__(image, error)
+        self.image = image
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"In '{self.image}': {self.error}"
+
+
+class InvalidEmbedding(DecisionError):
+    """Expected an embedding of 512 numbers with unit length (within 0.0002)."""
+
+
+class UnexpectedExternalEmbedding(DecisionError):
+    """External embeddings need embedding_mode=external_trusted."""
+
+    code = "unexpected_external_embedding"
+
+
+class MissingExternalEmbeddings(DecisionError):
+    """Expected external_embeddings, since embedding_mode is external_trusted."""
+
+    code = "missing_external_embeddings"
+
+
+class MissingEmbeddingContract(DecisionError):
+    """Expected embedding_contract_id, since embedding_mode is external_trusted."""
+
+    code = "missing_embedding_contract_id"
+
+
+class ExternalEmbeddingCountMismatch(DecisionError):
+    """There is not one external embedding for each image."""
+
+    code = "external_embedding_count_mismatch"
+
+    def __init__(self, images: int, embeddings: int) -> None:
+        super().__init__(images, embeddings)
+        self.images = images
+        self.embeddings = embeddings
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"image_count": self.images, "embedding_count": self.embeddings}
+
+    def __str__(self) -> str:
+        return f"Expected {self.images} external embeddings, one for each image; found {self.embeddings}."
+
+
+class EmbeddingContractMismatch(DecisionError):
+    """The external embeddings are of another contract than the collection."""
+
+    code = "embedding_contract_mismatch"
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(expected, found)
+        self.expected = expected
+        self.found = found
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"expected_embedding_contract_id": self.expected, "provided_embedding_contract_id": self.found}
+
+
+class RegistrationFailed(DecisionError):
+    """None of the images could be enrolled; `details` says why for each."""
+
+    code = "registration_failed"
+
+    def __init__(self, rejected: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(rejected)
+        self.rejected = rejected
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"rejected_images": list(self.rejected)}
