@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from configs.settings import check_detector_input
-from deployments.decisions.enrollment import EnrollmentOptions
 from deployments.decisions.recognition import ReviewMode
+from deployments.decisions.review import EnrollmentOptions
 from deployments.http.access.tokens import NAME
 from deployments.http.bodies import strict_json
 from store.types import EmbeddingSource

@@ -17,7 +17,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from deployments.decisions.enrollment import Photo
+from deployments.decisions.review import Photo
 from deployments.http.bodies import strict_json
 from deployments.http.bodies.base64_body import decode_base64, lift_long_texts
 from deployments.http.problems import InvalidRequest, UnsupportedMediaType, validation_problem

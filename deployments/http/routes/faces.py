@@ -5,9 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from deployments.decisions.enrollment import Photo
 from deployments.decisions.errors import NoFaceFound, UnusableImage
 from deployments.decisions.recognition import all_faces_options, match_threshold, similarity, single_face_options
+from deployments.decisions.review import Photo
 from deployments.decisions.side_by_side import side_by_side
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import read_images

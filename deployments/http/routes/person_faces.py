@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.decisions.enrollment import review_images
+from deployments.decisions.review import review_images
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import read_images, read_json
 from deployments.http.context import Caller, Context, idempotency_of

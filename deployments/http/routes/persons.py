@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.decisions.enrollment import Photo, review_images
+from deployments.decisions.review import Photo, review_images
 from deployments.http.access.requirement import requires
 from deployments.http.access.tokens import NAME
 from deployments.http.bodies.uploads import ImageRequest, read_images, read_json

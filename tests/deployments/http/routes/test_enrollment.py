@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from configs.settings import ApiSettings
-from deployments.decisions.enrollment import IMAGES_AT_ONCE
+from deployments.decisions.review import IMAGES_AT_ONCE
 from deployments.inference.worker import InferenceWorker
 from deployments.ports import Overloaded, Seen
 from encoders.types import AnalyzeOptions, ModelDescription
