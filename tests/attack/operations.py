@@ -55,6 +55,6 @@ def operations(url: str) -> list[Operation]:
     ]
 
 
-def scopes(readme: str) -> dict[tuple[str, str], str]:
-    """Return the scope of every operation in the table of a README, `open` for none."""
-    return {(method, path): scope for method, path, scope in SCOPE_ROW.findall(readme)}
+def scopes(page: str) -> dict[tuple[str, str], str]:
+    """Return the scope of every operation in the table of docs/api.md, `open` for none."""
+    return {(method, path): scope for method, path, scope in SCOPE_ROW.findall(page)}

@@ -12,7 +12,7 @@ from tests.attack.wire import exchange, request
 
 pytestmark = pytest.mark.cluster
 
-README = Path(__file__).parents[2] / "deployments" / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 NOWHERE = {"collection_id": "nowhere", "person_id": "nobody", "face_id": "00000000-0000-7000-8000-000000000000"}
 
 
@@ -23,7 +23,7 @@ def offered(target: Target) -> list[Operation]:
 
 @pytest.fixture(scope="module")
 def needed() -> dict[tuple[str, str], str]:
-    return scopes(README.read_text(encoding="utf-8"))
+    return scopes(PAGE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -116,8 +116,10 @@ def closed(schema: Any) -> Any:
     return parts | ({"additionalProperties": False} if lists_all else {})
 
 
-def test_the_readmes_gcs_fault_tolerance_is_what_kuberay_knows() -> None:
-    found = re.search(r"```yaml\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+def test_the_manuals_gcs_fault_tolerance_is_what_kuberay_knows() -> None:
+    found = re.search(
+        r"```yaml\n(.*?)```", (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     assert found is not None
     options = yaml.safe_load(found[1])["gcsFaultToleranceOptions"]
 

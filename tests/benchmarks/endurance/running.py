@@ -61,7 +61,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which models the measured service runs, and where the result goes."""
     parser.add_argument("--models-dir", type=Path, help="directory of model packs; without it `classical` runs")
     parser.add_argument("--pack", default="classical", help="a directory below --models-dir")
-    parser.add_argument("--write", action="store_true", help="write table and JSON into tests/endurance")
+    parser.add_argument("--write", action="store_true", help="write table and JSON into tests/benchmarks/endurance")
 
 
 def encoder_of(options: argparse.Namespace) -> dict[str, Any]:

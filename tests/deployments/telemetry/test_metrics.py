@@ -110,7 +110,7 @@ async def test_the_stages_of_an_image_are_measured(meters: Kept) -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    table = (DASHBOARDS / "README.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "monitor.md").read_text(encoding="utf-8")
 
     for metric in METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
