@@ -1,14 +1,14 @@
 """Finds faces with SCRFD, at inputs cut to the picture's shape."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from encoders.detection.scrfd import read_candidates, without_overlaps
-from encoders.runtimes.networks import InputSize, Network, Scaling
+from encoders.runtimes.networks import InputSize, Network, Scaling, Shapes
 
 SCALING = Scaling(127.5, 128.0)
 
@@ -16,10 +16,6 @@ STRIDE_PX = 32  # SCRFD's feature maps need inputs that are multiples of this
 PADDING_PX = 64  # black that stays beside the picture, see _fit
 USUAL_RATIOS = (16 / 9, 3 / 2, 4 / 3)  # of photos' sides
 SMALLEST_FACE_PX = 16  # SCRFD's smallest anchor: a picture that is narrower at the detector's input has no face
-
-# Inputs of any sides that are multiples of 32; in the shapes of usual photos, for runtimes on which a new shape costs
-# something; or never cut, for those on which it costs much.
-Shapes = Literal["any", "usual", "whole"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -8,7 +8,7 @@ from encoders.errors import PackCorrupt, PackError, PackIncomplete, PackNotFound
 from encoders.packs.catalog import EMBEDDING_DIMENSION, KNOWN_PACKS
 from encoders.packs.manifest import MANIFEST_FILE, PackManifest, read_manifest
 from encoders.packs.onnx_models import DETECTOR_OUTPUTS_WITH_LANDMARKS, OnnxModel, file_sha256, read_model
-from encoders.quantization.report import require_report
+from encoders.packs.quantization_report import require_report
 from encoders.types import ModelComponent
 
 PACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -16,7 +16,7 @@ from encoders.errors import PackCorrupt, PackError, PackNotFound
 from encoders.packs.catalog import KNOWN_PACKS
 from encoders.packs.directory import PACK_NAME, Pack, open_pack, verify_pack
 from encoders.packs.manifest import MANIFEST_FILE, read_manifest, write_manifest
-from encoders.quantization.report import REPORT_FILE
+from encoders.packs.quantization_report import REPORT_FILE
 
 MAX_UNPACKED_BYTES = 4 * 1024**3  # antelopev2, the largest known pack, unpacks to 0.4 GB
 CHUNK_BYTES = 1024**2

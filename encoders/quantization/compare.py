@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from encoders.quantization.report import DECISION_MARGIN, Cosines, Detection, Pairs, Verification
+from encoders.packs.quantization_report import DECISION_MARGIN, Cosines, Detection, Pairs, Verification
 from encoders.types import Box, Face
 
 MIN_OVERLAP = 0.5  # of two boxes that are of the same face

@@ -20,9 +20,9 @@ from encoders.packs.catalog import KNOWN_PACKS
 from encoders.packs.directory import Pack, open_pack, verify_pack
 from encoders.packs.install import install
 from encoders.packs.manifest import PackManifest, write_manifest
+from encoders.packs.quantization_report import Cost, QuantizationReport, write_report
 from encoders.quantization.compare import ComparedPhoto, compare, cosines
 from encoders.quantization.models import RECIPE, BlobFiles, Recorder, answers_of, least_ms, quantize_model
-from encoders.quantization.report import Cost, QuantizationReport, write_report
 from encoders.runtimes.sessions import open_session
 from encoders.types import AnalyzeOptions, Face
 
@@ -93,7 +93,7 @@ def quantize_pack(
     Two thirds of `photos`, chosen by their content's digest, calibrate; the others measure. `people` says who the
     largest face of a photo is. The twin inherits licence, threshold and embedding contract, so that galleries stay
     valid. Raises TooFewFaces for too small a set and QuantizationRefused, with nothing written, for a twin under the
-    bar of `encoders.quantization.report`; besides these what `install` raises.
+    bar of `encoders.packs.quantization_report`; besides these what `install` raises.
     """
     if pack.contract_digest is not None:
         raise PackError(pack.name, "It is quantised already; begin with the pack that it was made from.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -11,6 +11,10 @@ import numpy.typing as npt
 InputSize = tuple[int, int]  # width, height in pixels
 Picture = npt.NDArray[np.uint8]  # (height, width, 3), BGR
 Array = npt.NDArray[np.float32]
+
+# Inputs of any sides that are multiples of 32; in the shapes of usual photos, for runtimes on which a new shape costs
+# something; or never cut, for those on which it costs much.
+Shapes = Literal["any", "usual", "whole"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from encoders.detection.detector import Shapes
 from encoders.errors import ProviderUnavailable
-from encoders.runtimes.networks import Network, OnnxNetwork, Scaling
+from encoders.runtimes.networks import Network, OnnxNetwork, Scaling, Shapes
 from encoders.runtimes.openvino_network import OpenVinoNetwork, computes_bfloat16
 from encoders.runtimes.sessions import open_session
 

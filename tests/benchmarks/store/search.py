@@ -19,7 +19,7 @@ from tests.benchmarks.store import living, many, sizes, tuning
 from tests.benchmarks.store.galleries import server
 from tests.benchmarks.store.vectors import TARGETS, Population, distribution
 
-README = Path(__file__).parents[3] / "store" / "README.md"
+README = Path(__file__).parent / "README.md"
 Rows = list[dict[str, Any]]
 
 
@@ -175,7 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--m", type=int, nargs="+", default=[16])
     parser.add_argument("--ef-construction", type=int, nargs="+", default=[128])
     parser.add_argument("--data", type=Path, help="keeps the galleries, and finds them there: a million take an hour")
-    parser.add_argument("--write", action="store_true", help="into store/README.md and tests/benchmarks/results")
+    parser.add_argument(
+        "--write", action="store_true", help="into the README beside this file and tests/benchmarks/results"
+    )
     return parser
 
 

@@ -17,9 +17,9 @@ from encoders.errors import PackCorrupt, PackError
 from encoders.pack_encoder import InsightFacePackEncoder
 from encoders.packs.directory import find_pack, verify_pack
 from encoders.packs.manifest import MANIFEST_FILE
+from encoders.packs.quantization_report import REPORT_FILE, QuantizationReport
 from encoders.quantization.models import split_prelu
 from encoders.quantization.quantize import QuantizationRefused, TooFewFaces, find_photos, quantize_pack
-from encoders.quantization.report import REPORT_FILE, QuantizationReport
 from tests.benchmarks.packs.packs import draw_picture, jpeg, make_pack
 
 
@@ -166,7 +166,7 @@ def test_photos_without_faces_are_refused(quantised: Quantised, tmp_path: Path) 
 def test_a_twin_that_strays_is_refused_with_its_report_and_not_kept(
     quantised: Quantised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("encoders.quantization.report.MIN_MEAN_COSINE_OF_RECOGNISER", 0.99999)
+    monkeypatch.setattr("encoders.packs.quantization_report.MIN_MEAN_COSINE_OF_RECOGNISER", 0.99999)
     pack = find_pack(quantised.models_dir, "bench_sc")
 
     with pytest.raises(QuantizationRefused, match="mean cosine of the recogniser") as refused:
