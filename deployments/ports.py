@@ -12,7 +12,7 @@ GALLERY_OPERATIONS = frozenset(
     {
         "ping",
         "statistics",
-        "replay",
+        "prepare_enrollment",
         "create_collection",
         "get_collection",
         "list_collections",
@@ -42,7 +42,7 @@ GALLERY_READS = frozenset(
     {
         "ping",
         "statistics",
-        "replay",
+        "prepare_enrollment",
         "get_collection",
         "list_collections",
         "get_person",

@@ -21,7 +21,7 @@ from store.database.pool import Database, PoolSettings, PoolUsage
 from store.search.searching import SearchSettings, search_collection, verify_person
 from store.search.sign_shelf import SignShelf
 from store.tables import collection_table, enrollment, face_table, person_table
-from store.tables.idempotency import find_outcome, once
+from store.tables.idempotency import once
 from store.types import (
     Calibration,
     CalibrationScores,
@@ -125,10 +125,6 @@ class Gallery:
         """Return how much the tenant has stored."""
         return await self._read(collection_table.statistics, tenant)
 
-    async def replay(self, tenant: str, idempotency: Idempotency) -> Replay | None:
-        """Return what a write already did under the key, or None. Raises IdempotencyKeyReused."""
-        return await self._read(find_outcome, tenant, idempotency)
-
     async def create_collection(
         self, tenant: str, new: NewCollection, *, idempotency: Idempotency | None = None
     ) -> Collection:
@@ -156,6 +152,15 @@ class Gallery:
     ) -> None:
         """Delete the collection; the index keeper removes its rows. Raises CollectionNotEmpty unless `force`."""
         await self._write(idempotency, "nothing", collection_table.delete, tenant, id, force=force)
+
+    async def prepare_enrollment(
+        self, tenant: str, collection: str, *, person: str | None = None, idempotency: Idempotency | None = None
+    ) -> Collection | Replay:
+        """Return the collection that somebody is to be enrolled in, or what was already done under the key.
+
+        `person`: who must be there already. Raises IdempotencyKeyReused.
+        """
+        return await self._read(enrollment.prepare, tenant, collection, person, idempotency)
 
     async def enroll_person(
         self,
@@ -308,10 +313,10 @@ class Gallery:
         )
 
     async def verify(
-        self, tenant: str, collection: str, person: str, contract_id: str, probe: npt.NDArray[np.float32]
+        self, tenant: str, collection: str, person: str, contract_id: str, probes: npt.NDArray[np.float32]
     ) -> Verification:
-        """Return the person's face nearest to `probe`, float32 (512,). Raises CollectionModelMismatch."""
-        return await self._read(verify_person, tenant, collection, person, contract_id, probe)
+        """Return for each of `probes`, float32 (n, 512), the person's nearest face. Raises CollectionModelMismatch."""
+        return await self._read(verify_person, tenant, collection, person, contract_id, probes)
 
     async def start_calibration(
         self, tenant: str, collection: str, persons: int, *, idempotency: Idempotency | None = None

@@ -164,13 +164,20 @@ class SearchOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class NearestFace:
+    """The face of a person that is nearest to a probe. `similarity` is the cosine, -1 to 1."""
+
+    face_id: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """The best of a person's faces for a probe; `similarity` is None for a person without faces."""
+    """For each probe the nearest of a person's faces, None for a person without faces."""
 
     person: Person
     threshold: float
-    face_id: str | None
-    similarity: float | None
+    nearest: tuple[NearestFace | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from store.search.signs import Signs
 from store.tables import collection_table, person_table
 from store.tables.rows import PERSON_COLUMNS, person_from
 from store.tables.values import check_embeddings, is_storable
-from store.types import Candidate, SearchOutcome, Verification
+from store.types import Candidate, NearestFace, SearchOutcome, Verification
 
 FACES_PER_PERSON = 4  # candidates fetched at first for each person wanted; most persons have fewer faces
 DEEPER = 8  # times as many candidates at each further attempt
@@ -196,31 +196,37 @@ async def verify_person(
     collection_id: str,
     person_id: str,
     contract_id: str,
-    probe: npt.NDArray[np.float32],
+    probes: npt.NDArray[np.float32],
 ) -> Verification:
-    """Return the person's face that is nearest to `probe`, float32 (512,). Raises CollectionModelMismatch."""
-    check_embeddings("probe", probe[None])
+    """Return for each of `probes`, float32 (n, 512), the person's nearest face. Raises CollectionModelMismatch."""
+    check_embeddings("probes", probes)
     collection = await collection_table.find(connection, tenant, collection_id)
     collection_table.require_contract(collection, contract_id)
     person = await person_table.find(connection, collection, person_id)
-    best = await connection.fetchrow(
+    rows = await connection.fetch(
         """
-        select faces.face_id, 1 - (embeddings.embedding <=> $3) as similarity
-        from faces
-        join embeddings using (face_pk)
-        where faces.person_pk = $1 and embeddings.contract_pk = $2
-        order by embeddings.embedding <=> $3, faces.face_id
-        limit 1
+        select nearest.face_id, nearest.similarity
+        from unnest($3::vector[]) with ordinality as probes (embedding, number)
+        left join lateral (
+            select faces.face_id, 1 - (embeddings.embedding <=> probes.embedding) as similarity
+            from faces
+            join embeddings using (face_pk)
+            where faces.person_pk = $1 and embeddings.contract_pk = $2
+            order by embeddings.embedding <=> probes.embedding, faces.face_id
+            limit 1
+        ) as nearest on true
+        order by probes.number
         """,
         person["person_pk"],
         collection["contract_pk"],
-        probe,
+        [Vector(probe) for probe in probes],
     )
     return Verification(
         person=person_from(person),
         threshold=collection["threshold"],
-        face_id=None if best is None else str(best["face_id"]),
-        similarity=None if best is None else best["similarity"],
+        nearest=tuple(
+            None if row["face_id"] is None else NearestFace(str(row["face_id"]), row["similarity"]) for row in rows
+        ),
     )
 
 

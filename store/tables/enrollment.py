@@ -5,8 +5,25 @@ from collections.abc import Sequence
 from store.database.driver import Connection, Row
 from store.errors import CollectionCapacityExceeded, InvalidValue, PersonFaceLimitExceeded
 from store.tables import collection_table, face_table, person_table
-from store.tables.rows import contract_from, face_from, person_from
-from store.types import Enrollment, FaceRecord, NewFace, NewPerson, Person
+from store.tables.idempotency import find_outcome
+from store.tables.rows import collection_from, contract_from, face_from, person_from
+from store.types import Collection, Enrollment, FaceRecord, Idempotency, NewFace, NewPerson, Person, Replay
+
+
+async def prepare(
+    connection: Connection, tenant: str, collection_id: str, person_id: str | None, idempotency: Idempotency | None
+) -> Collection | Replay:
+    """Return the collection, or what an enrolment under the key already did.
+
+    Raises IdempotencyKeyReused, and PersonNotFound for a `person_id` that is not there.
+    """
+    replay = None if idempotency is None else await find_outcome(connection, tenant, idempotency)
+    if replay is not None:
+        return replay
+    collection = await collection_table.find(connection, tenant, collection_id)
+    if person_id is not None:
+        await person_table.find(connection, collection, person_id)
+    return collection_from(collection)
 
 
 async def enroll_person(

@@ -151,7 +151,7 @@ async def test_a_probe_of_another_contract_is_refused(gallery: Gallery) -> None:
     with pytest.raises(CollectionModelMismatch):
         await gallery.search("acme", "staff", OTHER_CONTRACT.id, identities(1, 1)[0], 5)
     with pytest.raises(CollectionModelMismatch):
-        await gallery.verify("acme", "staff", "p000", OTHER_CONTRACT.id, embedding(1))
+        await gallery.verify("acme", "staff", "p000", OTHER_CONTRACT.id, embedding(1)[None])
 
 
 async def test_a_search_needs_a_collection_and_a_limit(gallery: Gallery) -> None:
@@ -182,15 +182,24 @@ async def test_verify_answers_with_the_best_face_of_the_person(gallery: Gallery)
     faces = await gallery.list_faces("acme", "staff", "p000")
     expected = photos[0, :3] @ photos[0, 3]
 
-    genuine = await gallery.verify("acme", "staff", "p000", CONTRACT.id, photos[0, 3])
-    impostor = await gallery.verify("acme", "staff", "p001", CONTRACT.id, photos[0, 3])
+    verified = await gallery.verify("acme", "staff", "p000", CONTRACT.id, photos[:, 3])
 
+    assert (verified.threshold, verified.person.id) == (0.4, "p000")
+    genuine, impostor = verified.nearest
+    assert genuine is not None and impostor is not None
     assert genuine.similarity == pytest.approx(expected.max(), abs=1e-6)
     assert genuine.face_id == faces[int(expected.argmax())].id
-    assert (genuine.threshold, genuine.person.id) == (0.4, "p000")
-    assert impostor.similarity is not None and impostor.similarity < 0.3
+    assert impostor.similarity < 0.3
     with pytest.raises(PersonNotFound):
-        await gallery.verify("acme", "staff", "nobody", CONTRACT.id, photos[0, 3])
+        await gallery.verify("acme", "staff", "nobody", CONTRACT.id, photos[:, 3])
+
+
+async def test_verify_without_probes_finds_the_person_alone(gallery: Gallery) -> None:
+    await fill(gallery, identities(1, 1))
+
+    verified = await gallery.verify("acme", "staff", "p000", CONTRACT.id, np.zeros((0, 512), np.float32))
+
+    assert (verified.person.id, verified.nearest) == ("p000", ())
 
 
 async def test_probes_need_only_be_of_length_one_to_half_precision(gallery: Gallery) -> None:

@@ -107,7 +107,7 @@ async def test_an_embedding_must_be_float32_of_length_one(staff: Gallery, vector
     with pytest.raises(InvalidValue):
         await staff.search("acme", "staff", CONTRACT.id, vector[None], 5)
     with pytest.raises(InvalidValue):
-        await staff.verify("acme", "staff", "ada", CONTRACT.id, vector)
+        await staff.verify("acme", "staff", "ada", CONTRACT.id, vector[None])
 
     assert await counts(staff) == (2, 1, 3)
 

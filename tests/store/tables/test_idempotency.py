@@ -5,10 +5,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from store.errors import IdempotencyKeyReused, InvalidValue, PersonExists
+from store.errors import IdempotencyKeyReused, InvalidValue, PersonExists, PersonNotFound
 from store.gallery import Gallery
 from store.tables.idempotency import purge_keys
-from store.types import Idempotency, NewPerson
+from store.types import Collection, Idempotency, NewPerson, Replay
 from tests.store.faces import CONTRACT, collection, face
 
 KEY = Idempotency("key-1", "fingerprint", "note")
@@ -51,9 +51,7 @@ async def test_a_repeated_write_returns_the_first_outcome_and_writes_once(staff:
 
     assert second == first
     assert await staff.statistics("acme") == after_first
-    replay = await staff.replay("acme", KEY)
-    assert replay is not None
-    assert (replay.outcome, replay.note) == (first, "note")
+    assert await staff.prepare_enrollment("acme", "staff", idempotency=KEY) == Replay(first, "note")
 
 
 async def test_writes_at_the_same_time_under_one_key_happen_once(staff: Gallery) -> None:
@@ -73,7 +71,7 @@ async def test_a_key_is_not_for_two_requests(staff: Gallery) -> None:
     with pytest.raises(IdempotencyKeyReused):
         await staff.create_collection("acme", collection(id="guests"), idempotency=other)
     with pytest.raises(IdempotencyKeyReused):
-        await staff.replay("acme", other)
+        await staff.prepare_enrollment("acme", "staff", idempotency=other)
 
     assert (await staff.statistics("acme")).collections == 2
 
@@ -82,7 +80,7 @@ async def test_a_failed_write_leaves_no_key(staff: Gallery) -> None:
     with pytest.raises(PersonExists):
         await staff.enroll_person("acme", "staff", NewPerson("ada"), [], CONTRACT.id, idempotency=KEY)
 
-    assert await staff.replay("acme", KEY) is None
+    assert isinstance(await staff.prepare_enrollment("acme", "staff", idempotency=KEY), Collection)
     enrolled = await staff.enroll_person("acme", "staff", NewPerson("eve"), [], CONTRACT.id, idempotency=KEY)
     assert enrolled.person.id == "eve"
 
@@ -102,8 +100,8 @@ async def test_a_write_waits_for_a_failing_one_under_its_key_and_then_runs(staff
 
 
 async def test_an_unused_key_has_nothing_to_replay(staff: Gallery) -> None:
-    assert await staff.replay("acme", KEY) is None
-    assert await staff.replay("acme", Idempotency("with\x00nul", "f")) is None
+    for key in (KEY, Idempotency("with\x00nul", "f")):
+        assert isinstance(await staff.prepare_enrollment("acme", "staff", idempotency=key), Collection)
     with pytest.raises(InvalidValue):
         await staff.delete_person("acme", "staff", "ada", idempotency=Idempotency("with\x00nul", "f"))
 
@@ -117,5 +115,23 @@ async def test_keys_are_forgotten_after_a_day(staff: Gallery, connection: asyncp
 
     assert await purge_keys(connection) == 1
 
-    assert await staff.replay("acme", KEY) is None
-    assert await staff.replay("acme", Idempotency("key-2", "fingerprint")) is not None
+    assert isinstance(await staff.prepare_enrollment("acme", "staff", idempotency=KEY), Collection)
+    kept = Idempotency("key-2", "fingerprint")
+    assert isinstance(await staff.prepare_enrollment("acme", "staff", idempotency=kept), Replay)
+
+
+async def test_an_enrolment_is_prepared_for_a_person_who_is_there(staff: Gallery) -> None:
+    prepared = await staff.prepare_enrollment("acme", "staff", person="ada")
+
+    assert prepared == await staff.get_collection("acme", "staff")
+    with pytest.raises(PersonNotFound):
+        await staff.prepare_enrollment("acme", "staff", person="nobody")
+
+
+async def test_what_was_enrolled_is_answered_also_when_person_and_collection_are_gone(staff: Gallery) -> None:
+    first = await staff.add_faces("acme", "staff", "ada", [face()], CONTRACT.id, idempotency=KEY)
+    await staff.delete_collection("acme", "staff", force=True)
+
+    prepared = await staff.prepare_enrollment("acme", "staff", person="ada", idempotency=KEY)
+
+    assert prepared == Replay(first, KEY.note)
