@@ -27,6 +27,11 @@ class Identity:
     runner_up: Candidate | None
     margin: float | None
 
+    @property
+    def similarity(self) -> float | None:
+        """That of the best candidate, None without any."""
+        return None if self.best is None else self.best.similarity
+
 
 def identify(candidates: Sequence[Candidate], threshold: float, tuning: IngressTuning) -> Identity:
     """Return who the face with these `candidates`, most similar first and one per person, is.

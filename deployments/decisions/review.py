@@ -1,9 +1,9 @@
-"""From the photos of an enrolment to the faces that may be stored. Knows nothing of HTTP."""
+"""From the photos of an enrolment to the faces that may be stored."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ from deployments.decisions.errors import (
     RegistrationFailed,
     UnexpectedExternalEmbedding,
 )
+from deployments.decisions.look_alikes import find_look_alikes
+from deployments.decisions.photos import Photo
 from deployments.decisions.recognition import (
     ReviewMode,
     new_face,
     review,
-    similarity,
     single_face_options,
     trusted_embedding,
 )
@@ -32,14 +33,6 @@ from store.types import Collection, EmbeddingSource, NewFace
 
 # One enrolment must not fill the queue of an embedder, 16, by itself: it would be refused, and others with it.
 IMAGES_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A compressed picture, and what its sender calls it."""
-
-    filename: str
-    content: bytes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -55,61 +48,90 @@ class EnrollmentOptions:
     embedding_contract_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A photo that an enrolment did not take. `reason`: a stable code. `facts`: what led to it, by name."""
+
+    index: int
+    filename: str
+    reason: str
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the rejection as a JSON object, the facts beside the rest."""
+        return {"index": self.index, "filename": self.filename, "reason": self.reason, **self.facts}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the rejection that `as_json` made `value` of."""
+        facts = {name: fact for name, fact in value.items() if name not in ("index", "filename", "reason")}
+        return cls(value["index"], value["filename"], value["reason"], facts)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Reviewed:
     """What an enrolment takes, and what it does not. `contract_id`: the contract of every embedding in `faces`."""
 
     faces: tuple[NewFace, ...]
-    rejected: tuple[dict[str, Any], ...]
+    rejected: tuple[Rejection, ...]
     contract_id: str
 
 
-async def review_images(
+async def review_photos(
     services: Services,
     tenant: str,
     collection: Collection,
     person_id: str | None,
-    images: Sequence[Photo],
+    photos: Sequence[Photo],
     options: EnrollmentOptions,
 ) -> Reviewed:
-    """Return the faces that `images` add to `person_id` (None: a new person) of `collection`.
+    """Return the faces that `photos` add to `person_id` (None: a new person) of `collection`.
 
-    Images that cannot be used are listed in `rejected` with a reason. Raises RegistrationFailed when none is left.
+    Photos that cannot be used are in `rejected`. Raises RegistrationFailed when none is left, what `external_vectors`
+    raises, Overloaded and Unavailable.
     """
-    external = external_vectors(options, len(images), collection)
-    seen = await analyze_images(
+    external = external_vectors(options, len(photos), collection)
+    seen = await analyze_photos(
         services.embedder,
-        [image.content for image in images],
+        photos,
         collection,
         embeds=external is None,
         counts_faces=options.review_mode != "off",
     )
     accepted: list[tuple[int, NewFace]] = []
-    rejected: list[dict[str, Any]] = []
+    rejected: list[Rejection] = []
     contract_id = collection.contract.id
-    for index, (image, sight) in enumerate(zip(images, seen, strict=True)):
+    for index, (photo, sight) in enumerate(zip(photos, seen, strict=True)):
         vector = None if external is None else trusted_embedding(external[index])
         outcome = judge(sight, options.review_mode, services.live.tuning, collection, vector, external is not None)
         if isinstance(outcome, str):
-            rejected.append({"index": index, "filename": image.filename, "reason": outcome})
+            rejected.append(Rejection(index, photo.filename, outcome))
             continue
         accepted.append((index, outcome))
         # one replica on another model is enough for the store to refuse them all
         if external is None and isinstance(sight, Seen) and sight.model.contract.id != collection.contract.id:
             contract_id = sight.model.contract.id
     if options.review_mode == "strict":
-        accepted, conflicts = await _refuse_look_alikes(services, tenant, collection, person_id, accepted, contract_id)
-        rejected.extend({**conflict, "filename": images[conflict["index"]].filename} for conflict in conflicts)
-    rejected.sort(key=lambda rejection: int(rejection["index"]))
+        conflicts = await find_look_alikes(
+            services.gallery, tenant, collection, person_id, contract_id, [face.embedding for _, face in accepted]
+        )
+        judged = list(zip(accepted, conflicts, strict=True))
+        accepted = [face for face, conflict in judged if conflict is None]
+        rejected += [
+            Rejection(index, photos[index].filename, "identity_similarity_conflict", conflict)
+            for (index, _), conflict in judged
+            if conflict is not None
+        ]
+    rejected.sort(key=lambda rejection: rejection.index)
     if not accepted:
-        raise RegistrationFailed(tuple(rejected))
+        raise RegistrationFailed([rejection.as_json() for rejection in rejected])
     return Reviewed(tuple(face for _, face in accepted), tuple(rejected), contract_id)
 
 
-async def analyze_images(
-    embedder: EmbedderPort, images: Sequence[bytes], collection: Collection, *, embeds: bool, counts_faces: bool
+async def analyze_photos(
+    embedder: EmbedderPort, photos: Sequence[Photo], collection: Collection, *, embeds: bool, counts_faces: bool
 ) -> list[Seen | ImageError]:
-    """Return for each image what was seen in it, or why it cannot be used; replicas work on them side by side.
+    """Return for each photo what was seen in it, or why it cannot be used; replicas work on them side by side.
 
     Raises what the embedder raises: Overloaded, Unavailable.
     """
@@ -118,14 +140,14 @@ async def analyze_images(
         collection.detection, embed=embeds, crop=collection.save_face_crops, counts_faces=counts_faces
     )
 
-    async def analyze(image: bytes) -> Seen | ImageError:
+    async def analyze(photo: Photo) -> Seen | ImageError:
         async with turns:
             try:
-                return await embedder.analyze(image, options)
+                return await embedder.analyze(photo.content, options)
             except ImageError as error:
                 return error
 
-    return await side_by_side(*map(analyze, images))
+    return await side_by_side(*map(analyze, photos))
 
 
 def judge(
@@ -169,42 +191,3 @@ def external_vectors(options: EnrollmentOptions, image_count: int, collection: C
     if contract_id != collection.contract.id:
         raise EmbeddingContractMismatch(collection.contract.id, contract_id)
     return vectors
-
-
-async def _refuse_look_alikes(
-    services: Services,
-    tenant: str,
-    collection: Collection,
-    person_id: str | None,
-    accepted: Sequence[tuple[int, NewFace]],
-    contract_id: str,
-) -> tuple[list[tuple[int, NewFace]], list[dict[str, Any]]]:
-    """Split off the faces that look more like somebody else than like the person they are enrolled for."""
-    if not accepted:
-        return [], []
-    gallery = services.gallery
-    probes = np.stack([face.embedding for _, face in accepted])  # (faces, 512)
-    others = await gallery.search(tenant, collection.id, contract_id, probes, 1, exclude_person=person_id)
-    kept: list[tuple[int, NewFace]] = []
-    conflicts: list[dict[str, Any]] = []
-    for (index, face), candidates in zip(accepted, others.candidates, strict=True):
-        same = [similarity(face.embedding, other.embedding) for _, other in kept]
-        if person_id is not None:
-            enrolled = await gallery.verify(tenant, collection.id, person_id, contract_id, face.embedding)
-            same.extend([] if enrolled.similarity is None else [enrolled.similarity])
-        other = candidates[0] if candidates else None
-        # the first face of a person has nothing to be compared with, and is taken
-        if same and other is not None and max(same) <= other.similarity:
-            conflicts.append(
-                {
-                    "index": index,
-                    "reason": "identity_similarity_conflict",
-                    "same_person_similarity": round(max(same), 6),
-                    "other_person_similarity": round(other.similarity, 6),
-                    "other_person_id": other.person.id,
-                    "matched_face_id": other.face_id,
-                }
-            )
-        else:
-            kept.append((index, face))
-    return kept, conflicts

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from configs.settings import ApiSettings
 from deployments.http.access.tokens import Principal
+from deployments.http.bodies.uploads import ImageRequest
 from deployments.http.cursors import CursorCodec
 from deployments.http.health import HealthCheck
 from deployments.http.outcomes import Outcomes, operation_of
@@ -66,6 +68,12 @@ async def principal_of_request(request: Request) -> Principal:
     return principal
 
 
+async def enrollment_key(request: Request, form: ImageRequest) -> Idempotency | None:
+    """Return the `Idempotency-Key` of an enrolment, None without one. Raises InvalidRequest."""
+    # a digest takes time, which only a request with a key needs
+    return idempotency_of(request, await form.digest() if "idempotency-key" in request.headers else "")
+
+
 def idempotency_of(request: Request, content: BaseModel | str = "") -> Idempotency | None:
     """Return the client's `Idempotency-Key` for this request, None without one. Raises InvalidRequest.
 
@@ -81,6 +89,11 @@ def idempotency_of(request: Request, content: BaseModel | str = "") -> Idempoten
     # the scope's path: `request.url` puts it together with the Host header and the query, either of which may be broken
     told = f"{request.method} {request.scope['path']}\n{content}"
     return Idempotency(key=keys[0], fingerprint=hashlib.sha256(told.encode()).hexdigest())
+
+
+def elapsed_ms(started: float) -> float:
+    """Return the milliseconds since `started`, a reading of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1000, 3)
 
 
 Context = Annotated[ApiContext, Depends(context_of)]

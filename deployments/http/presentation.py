@@ -129,11 +129,6 @@ def match_body(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def matches_body(candidates: Sequence[Candidate], threshold: float) -> list[dict[str, Any]]:
-    """Return those of `candidates` at or above `threshold`."""
-    return [match_body(candidate) for candidate in candidates if candidate.similarity >= threshold]
-
-
 def identity_body(
     face: Face, analysis: Analysis, identity: Identity, candidates: Sequence[Candidate]
 ) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from deployments.decisions.review import Photo
+from deployments.decisions.photos import Photo
 from deployments.http.bodies import strict_json
 from deployments.http.bodies.base64_body import decode_base64, lift_long_texts
-from deployments.http.problems import InvalidRequest, UnsupportedMediaType, validation_problem
+from deployments.http.problems import InvalidRequest, TooManyImages, UnsupportedMediaType, validation_problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -65,6 +65,15 @@ class ImageRequest:
         if len(found) != 1:
             raise InvalidRequest(f"Expected one image in the field '{name}'; found {len(found)}.")
         return found[0]
+
+    def some(self, name: str, limit: int) -> tuple[Photo, ...]:
+        """Return the images of field `name`, at least one. Raises InvalidRequest, and TooManyImages over `limit`."""
+        found = self.images.get(name, ())
+        if not found:
+            raise InvalidRequest(f"Expected at least one image in the field '{name}'; found none.")
+        if len(found) > limit:
+            raise TooManyImages(f"Expected at most {limit} images; found {len(found)}.", {"limit": limit})
+        return found
 
     def options(self, model: type[Model]) -> Model:
         """Return the other fields as `model`. Raises InvalidRequest."""

@@ -1,20 +1,17 @@
 """Enrolled faces of a person: add, read, move, delete."""
 
-import json
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.decisions.review import review_images
+from deployments.decisions.enroll import enroll_faces
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import read_images, read_json
-from deployments.http.context import Caller, Context, idempotency_of
+from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.presentation import face_body, page_body
 from deployments.http.problems import InvalidRequest
 from deployments.http.responses import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
-from deployments.http.routes.persons import enrolled_images
 from deployments.http.schemas import FaceEnrollment, FaceMove
 
 MAX_DELETED = 100
@@ -37,31 +34,19 @@ async def add_faces(
     """Enrol more faces of a person from one or more images."""
     form = await read_images(request, ["images"])
     options = form.options(FaceEnrollment)
-    images = enrolled_images(form, context.settings.max_images)
-    gallery = context.services.gallery
-    # a digest takes time, which only a request with a key needs
-    content = await form.digest() if "idempotency-key" in request.headers else ""
-    idempotency = idempotency_of(request, content)
-    replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
-    if replay is not None:
-        faces, rejected = replay.outcome, json.loads(replay.note)
-    else:
-        collection = await gallery.get_collection(caller.tenant, collection_id)
-        await gallery.get_person(caller.tenant, collection_id, person_id)  # a 404 before any inference
-        reviewed = await review_images(context.services, caller.tenant, collection, person_id, images, options.options)
-        rejected = list(reviewed.rejected)
-        faces = await gallery.add_faces(
-            caller.tenant,
-            collection_id,
-            person_id,
-            reviewed.faces,
-            reviewed.contract_id,
-            idempotency=None if idempotency is None else replace(idempotency, note=json.dumps(rejected)),
-        )
+    enrolled = await enroll_faces(
+        context.services,
+        caller.tenant,
+        collection_id,
+        person_id,
+        form.some("images", context.settings.max_images),
+        options.options,
+        idempotency=await enrollment_key(request, form),
+    )
     return {
         "request_id": request.state.request_id,
-        "faces": [face_body(face) for face in faces],
-        "rejected_images": rejected,
+        "faces": [face_body(face) for face in enrolled.outcome],
+        "rejected_images": [rejection.as_json() for rejection in enrolled.rejected],
     }
 
 

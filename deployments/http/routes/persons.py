@@ -1,20 +1,17 @@
 """Persons of a collection: enrol, read, change, merge, delete."""
 
-import json
-import uuid
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.decisions.review import Photo, review_images
+from deployments.decisions.enroll import enroll_person
 from deployments.http.access.requirement import requires
 from deployments.http.access.tokens import NAME
-from deployments.http.bodies.uploads import ImageRequest, read_images, read_json
-from deployments.http.context import Caller, Context, idempotency_of
+from deployments.http.bodies.uploads import read_images, read_json
+from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.presentation import face_body, page_body, person_body
-from deployments.http.problems import InvalidPersonId, InvalidRequest, TooManyImages
+from deployments.http.problems import InvalidPersonId, InvalidRequest
 from deployments.http.responses import PersonPageResponse, PersonRegistrationResponse, PersonResponse
 from deployments.http.schemas import PersonEnrollment, PersonMerge, PersonPatch
 from store.types import NewPerson
@@ -35,31 +32,20 @@ async def create_person(request: Request, collection_id: str, context: Context, 
     options = form.options(PersonEnrollment)
     if options.id is not None and NAME.fullmatch(options.id) is None:
         raise InvalidPersonId("Expected a person id of 1 to 64 letters, digits, dots, underscores or hyphens.")
-    images = enrolled_images(form, context.settings.max_images)
-    gallery = context.services.gallery
-    # a digest takes time, which only a request with a key needs
-    content = await form.digest() if "idempotency-key" in request.headers else ""
-    idempotency = idempotency_of(request, content)
-    replay = None if idempotency is None else await gallery.replay(caller.tenant, idempotency)
-    if replay is not None:
-        enrollment, rejected = replay.outcome, json.loads(replay.note)
-    else:
-        collection = await gallery.get_collection(caller.tenant, collection_id)
-        reviewed = await review_images(context.services, caller.tenant, collection, None, images, options.options)
-        rejected = list(reviewed.rejected)
-        enrollment = await gallery.enroll_person(
-            caller.tenant,
-            collection_id,
-            NewPerson(options.id or str(uuid.uuid4()), options.name, options.external_id, options.metadata),
-            reviewed.faces,
-            reviewed.contract_id,
-            idempotency=None if idempotency is None else replace(idempotency, note=json.dumps(rejected)),
-        )
+    enrolled = await enroll_person(
+        context.services,
+        caller.tenant,
+        collection_id,
+        NewPerson(options.id, options.name, options.external_id, options.metadata),
+        form.some("images", context.settings.max_images),
+        options.options,
+        idempotency=await enrollment_key(request, form),
+    )
     return {
         "request_id": request.state.request_id,
-        "person": person_body(enrollment.person),
-        "faces": [face_body(face) for face in enrollment.faces],
-        "rejected_images": rejected,
+        "person": person_body(enrolled.outcome.person),
+        "faces": [face_body(face) for face in enrolled.outcome.faces],
+        "rejected_images": [rejection.as_json() for rejection in enrolled.rejected],
     }
 
 
@@ -153,13 +139,3 @@ async def delete_person(
         caller.tenant, collection_id, person_id, idempotency=idempotency_of(request)
     )
     return Response(status_code=204)
-
-
-def enrolled_images(form: ImageRequest, limit: int) -> tuple[Photo, ...]:
-    """Return the images of an enrolment. Raises InvalidRequest without any, TooManyImages over `limit`."""
-    images = form.images.get("images", ())
-    if not images:
-        raise InvalidRequest("Expected at least one image in the field 'images'; found none.")
-    if len(images) > limit:
-        raise TooManyImages(f"Expected at most {limit} images; found {len(images)}.", {"limit": limit})
-    return images

@@ -3,7 +3,7 @@
 import base64
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -14,6 +14,7 @@ from deployments.decisions.review import IMAGES_AT_ONCE
 from deployments.inference.worker import InferenceWorker
 from deployments.ports import Overloaded, Seen
 from encoders.types import AnalyzeOptions, ModelDescription
+from store.gallery import Gallery
 from tests.deployments.colours import ColourEncoder, Person, drawing, embedding
 from tests.deployments.service import Clients, code_of, enroll, multipart
 
@@ -95,6 +96,37 @@ async def test_strict_review_of_faces_that_are_all_somebody_elses_enrols_none(ap
     assert code_of(response) == (422, "registration_failed")
     [rejected] = response.json()["error"]["details"]["rejected_images"]
     assert rejected["other_person_id"] == "bob"
+
+
+class Asked:
+    """A gallery that keeps which operations were asked for, in order."""
+
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
+        self.operations: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.operations.append(name)
+        return getattr(self._gallery, name)
+
+
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "once"}], ids=["without a key", "with a key"])
+@pytest.mark.parametrize("mode", ["standard", "strict"])
+async def test_an_enrolment_asks_the_store_once_for_all_its_faces(
+    clients: Clients, api: httpx.AsyncClient, mode: str, headers: dict[str, str]
+) -> None:
+    await enroll(api, drawing(100), id="bob")
+    await enroll(api, drawing(0), id="ada")
+    asked = Asked(clients.gallery)
+    counted = clients(gallery=cast(Gallery, asked))
+
+    response = await counted.post(
+        f"{PERSONS}/ada/faces", headers=headers, **multipart("images", *map(drawing, range(5)), review_mode=mode)
+    )
+
+    assert response.status_code == 201, response.text
+    compared = ["search", "verify"] if mode == "strict" else []
+    assert asked.operations == ["prepare_enrollment", *compared, "add_faces"]
 
 
 async def contract_of(api: httpx.AsyncClient) -> str:

@@ -1,0 +1,54 @@
+"""Photos as the decisions take them, and the one face that is selected in a photo."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deployments.decisions.errors import NoFaceFound
+from deployments.decisions.recognition import single_face_options
+from deployments.ports import EmbedderPort, Seen
+from encoders.types import Analysis, Face, ModelDescription
+from store.types import DetectionProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A compressed picture, and what its sender calls it."""
+
+    filename: str
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SelectedFace:
+    """The face that was selected in a photo. `embedding`: float32 (512,), L2-normalised."""
+
+    face: Face
+    embedding: npt.NDArray[np.float32]
+    analysis: Analysis
+    model: ModelDescription
+
+    @property
+    def contract_id(self) -> str:
+        """The contract that the embedding follows."""
+        return self.model.contract.id
+
+
+async def select_face(
+    embedder: EmbedderPort, photo: bytes, detection: DetectionProfile | None, name: str = "image"
+) -> SelectedFace:
+    """Return the face that `detection` selects in `photo`. `name`: of the photo, for the error.
+
+    Raises NoFaceFound, ImageError, Overloaded or Unavailable.
+    """
+    return selected(await embedder.analyze(photo, single_face_options(detection)), name)
+
+
+def selected(seen: Seen, name: str = "image") -> SelectedFace:
+    """Return the face that was selected. Raises NoFaceFound."""
+    if not seen.analysis.faces:
+        raise NoFaceFound(name)
+    face = seen.analysis.faces[0]
+    assert face.embedding is not None, "the options of a single face ask for its embedding"
+    return SelectedFace(face, face.embedding, seen.analysis, seen.model)
