@@ -19,6 +19,7 @@ from tests.benchmarks.measured import write_block
 
 FOLDER = Path(__file__).parents[1] / "attack"
 ROOT = FOLDER.parents[1]
+README = Path(__file__).parent / "README.md"
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=5000, help="mutated picture files")
     parser.add_argument("--examples", type=int, default=50, help="of schemathesis, for each operation and phase")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--write", action="store_true", help="put the table into tests/attack/README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into tests/benchmarks/README.md")
     options, arguments = parser.parse_known_args()
     environment = os.environ | {
         "FACESERVE_ATTACK_IMAGES": str(options.images),
@@ -48,7 +49,7 @@ def main() -> int:
         table = summary(report)
     print(f"\n{table}")
     if options.write:
-        write_block(FOLDER / "README.md", "attack", f"{table}\n\n{sentence(description())}")
+        write_block(README, "attack", f"{table}\n\n{sentence(description())}")
     return code
 
 
