@@ -39,16 +39,16 @@ class EncoderSettings(Frozen):
     )
     provider: Literal["cpu", "openvino", "cuda", "tensorrt"] = Field(
         default="cpu",
-        description="What runs the models; all but `openvino` is ONNX Runtime. A replica that lacks it does not start.",
+        description="Runs the models: OpenVINO or, for all others, ONNX Runtime. A replica that lacks it does not start.",
     )
     threads: int | None = Field(
         default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
     )
     detector_input: Annotated[tuple[int, int], AfterValidator(check_detector_input)] = Field(
-        default=(640, 640), description="Width and height that the detector sees; new collections keep it."
+        default=(640, 640), description="Width and height of the detector's input. New collections keep it."
     )
     engine_cache: Path | None = Field(
-        default=None, description="Directory in which TensorRT keeps the engines that it takes minutes to build."
+        default=None, description="Directory for TensorRT's engines, each of which takes minutes to build."
     )
     image: ImageSettings = ImageSettings()
 
@@ -71,7 +71,9 @@ class TokenSettings(Frozen):
 
     issuer: str = Field(default="faceserve", min_length=1, description="Expected `iss` claim.")
     audience: str = Field(default="faceserve", min_length=1, description="Expected `aud` claim.")
-    leeway_s: float = Field(default=10.0, ge=0, le=300, description="Clock difference that is forgiven, in seconds.")
+    leeway_s: float = Field(
+        default=10.0, ge=0, le=300, description="How far the clocks of issuer and service may differ, in seconds."
+    )
 
 
 class ApiSettings(Frozen):
@@ -82,7 +84,7 @@ class ApiSettings(Frozen):
     )
     max_images: int = Field(default=10, ge=1, le=100, description="Most images in one enrolment.")
     request_timeout_s: float = Field(
-        default=30.0, gt=0, le=600, description="A request is given up after this time, in seconds."
+        default=30.0, gt=0, le=600, description="A request ends with 503 after this time, in seconds."
     )
     body_timeout_s: float = Field(
         default=10.0,

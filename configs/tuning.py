@@ -33,7 +33,10 @@ class EmbedderTuning(Frozen):
         default=0.5, ge=0, le=1, description="Lowest detection score of a face, for requests without a collection."
     )
     nms_threshold: float = Field(
-        default=0.4, ge=0, le=1, description="Overlap from which two boxes are one face, likewise."
+        default=0.4,
+        ge=0,
+        le=1,
+        description="Overlap from which two boxes count as one face, for requests without a collection.",
     )
     max_faces: int = Field(default=100, ge=1, le=100, description="Most faces reported of one image.")
 
@@ -41,7 +44,12 @@ class EmbedderTuning(Frozen):
 class SearchTuning(Frozen):
     """How collections are searched."""
 
-    ef_search: int = Field(default=200, ge=1, le=1000, description="HNSW's `ef_search`: more finds more, slower.")
+    ef_search: int = Field(
+        default=200,
+        ge=1,
+        le=1000,
+        description="`ef_search` of the HNSW index: a higher value finds more and takes longer.",
+    )
     exact_below: int = Field(
         default=20_000, ge=1, description="Collections with fewer faces are scanned exactly and get no HNSW index."
     )
@@ -54,5 +62,5 @@ class SearchTuning(Frozen):
         description="Faces of large collections whose signs a replica keeps in memory, 72 bytes each; 0: HNSW alone.",
     )
     recall_samples: float = Field(
-        default=0.0, ge=0, le=1, description="Share of indexed searches that run exactly as well, to measure recall."
+        default=0.0, ge=0, le=1, description="Share of approximate searches that also run exactly, to measure recall."
     )
