@@ -39,7 +39,7 @@ class EncoderSettings(Frozen):
     )
     provider: Literal["cpu", "openvino", "cuda", "tensorrt"] = Field(
         default="cpu",
-        description="Runs the models: OpenVINO or, for all others, ONNX Runtime. A replica that lacks it does not start.",
+        description="Runs the models: OpenVINO, or ONNX Runtime for the rest. A replica that lacks it does not start.",
     )
     threads: int | None = Field(
         default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
