@@ -1,4 +1,4 @@
-"""Does it bend or break? Searchers that become more, stay, suddenly become many, and leave."""
+"""Load that rises, holds, jumps up and falls again: do answers stay right, and does the service recover?"""
 
 import os
 from dataclasses import dataclass

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("configs", "encoders", "store", "deployments")
+MAX_MODULES = 14  # beside its sub-folders: more is a heap in which nobody finds anything
 LEAVES = ("configs", "encoders", "store")
 FORBIDDEN = {
     "configs": {"encoders", "store", "deployments", "ray", "fastapi", "asyncpg", "onnxruntime", "cv2"},
@@ -41,6 +42,17 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return what `path` imports when it is imported itself; `from a import b` may mean the module `a.b`."""
+    found = set[str]()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
@@ -73,6 +85,22 @@ def test_every_package_that_is_imported_is_declared() -> None:
                 continue
             found = {distribution.lower().replace("_", "-") for distribution in distributions.get(top, ())}
             assert found & declared, f"{path.relative_to(ROOT)} imports {name}, which pyproject.toml does not declare"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    ours = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for each in PACKAGES for path in modules(each)}
+    graph = {name: imported_modules(path) & set(ours) - {name} for name, path in ours.items()}
+    while leaves := {name for name, needed in graph.items() if not needed}:
+        graph = {name: needed - leaves for name, needed in graph.items() if name not in leaves}
+
+    assert not graph, "these modules import each other, or import others that do"
+
+
+@pytest.mark.parametrize("folder", [*PACKAGES, "locustfiles", "tests"])
+def test_no_folder_is_a_heap(folder: str) -> None:
+    for room in {path.parent for path in modules(folder)}:
+        found = [path for path in room.glob("*.py") if path.name not in ("__init__.py", "conftest.py")]
+        assert len(found) <= MAX_MODULES, f"{room.relative_to(ROOT)} has {len(found)} modules"
 
 
 def test_only_the_composition_root_binds_deployments() -> None:

@@ -1,4 +1,4 @@
-"""What schemathesis is kept from sending, because it would not arrive as what it is taken for."""
+"""Requests that schemathesis must not send, because HTTP changes them on their way."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Measures all that the README shows and writes it there; leave the machine alone meanwhile.
+"""Measures all that the README shows and writes it there. Run nothing else on the machine meanwhile.
 
 Generates the packs and the int8 twin of the large one first. Stops at the first measurement that fails; `--only` runs
 those named.

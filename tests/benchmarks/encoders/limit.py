@@ -1,4 +1,4 @@
-"""How far the two networks are from the silicon: their GFLOP/s beside those of a large sgemm.
+"""How near the two networks come to what the processor can do: their GFLOP/s beside those of a large sgemm.
 
 numpy's OpenBLAS does the sgemm, ONNX Runtime the networks, on the same number of threads, one after the other. int8
 can exceed sgemm: the processor has other units for it.

@@ -1,4 +1,4 @@
-"""What finding out which way up a photo is costs, for photos that are upright and for those that are not."""
+"""The cost of finding out which way up a photo is, for photos that are upright and for others."""
 
 import argparse
 import time

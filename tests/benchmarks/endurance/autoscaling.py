@@ -1,4 +1,4 @@
-"""The embedder from one replica to its maximum and back, under load, by serve_config.yaml alone.
+"""The embedder under load, from one replica to its maximum and back, with serve_config.yaml as it is.
 
     uv run faceserve bench autoscaling [--models-dir DIR --pack PACK] [--write]
 

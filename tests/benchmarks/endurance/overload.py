@@ -1,4 +1,4 @@
-"""Three times more load than the service can answer: what those get who are answered, and those who are not.
+"""Three times the load that the service can answer: how fast it answers, and how fast it refuses.
 
     uv run faceserve bench overload --minutes 3 [--models-dir DIR --pack PACK] [--write]
 
