@@ -12,7 +12,7 @@ from starlette.datastructures import Headers as HeaderView
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.http.middleware import REQUEST_ID, Responder
+from deployments.http.middleware import PLAIN_ID, Responder
 from deployments.http.problems import Interrupted
 
 # Written with hyphens; Serve reads underscores as the same.
@@ -68,7 +68,7 @@ def harmless(headers: Headers) -> Headers:
     """Return `headers` without those that steer Serve, and with exactly one `x-request-id` that is a plain word."""
     kept = [(name, value) for name, value in headers if not _steers_serve(name) and name != b"x-request-id"]
     given = [value for name, value in headers if name == b"x-request-id"]
-    is_plain = len(given) == 1 and REQUEST_ID.fullmatch(given[0].decode("latin-1")) is not None
+    is_plain = len(given) == 1 and PLAIN_ID.fullmatch(given[0].decode("latin-1")) is not None
     return [*kept, (b"x-request-id", given[0] if is_plain else str(uuid.uuid4()).encode())]
 
 

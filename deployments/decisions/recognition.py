@@ -15,6 +15,7 @@ Decision = Literal["match", "uncertain", "no_match"]
 ReviewMode = Literal["off", "standard", "strict"]
 
 EMBEDDING_DIMENSION = 512
+SEARCH_PROFILE = "fp32_v1"  # every answer is ranked by the full-precision cosine, whatever index found the candidates
 UNIT_NORM_TOLERANCE = 2e-4  # what a float32 vector loses on its way through JSON, and InsightFace Server's bound
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import re
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
@@ -19,7 +20,9 @@ from deployments.http.problems import InvalidRequest
 from deployments.http.recent import RecentCollections
 from deployments.ports import Services
 from deployments.telemetry.metrics import BEST_SIMILARITY, DECISIONS, Meters
-from store.types import Collection, Idempotency
+from store.types import Collection, FaceRecord, Idempotency, Person
+
+Listed = TypeVar("Listed", Collection, Person, FaceRecord)
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -46,6 +49,17 @@ class ApiContext:
             return None
         principal.require_collection(id)
         return await self.recent.get(principal.tenant, id)
+
+    async def page(
+        self, scope: str, cursor: str | None, limit: int, read: Callable[[str | None, int], Awaitable[Sequence[Listed]]]
+    ) -> tuple[Sequence[Listed], str | None]:
+        """Return one page of the list `scope`, and the cursor to what follows, None at the end. Raises InvalidCursor.
+
+        `read` gives so many items at most, those after the one of an id.
+        """
+        found = await read(self.cursors.decode(cursor, scope), limit + 1)
+        shown = found[:limit]
+        return shown, self.cursors.encode(scope, shown[-1].id) if len(found) > limit else None
 
     def decided(self, request: Request, decision: str, similarity: float | None) -> None:
         """Count what was decided about one face, whose best candidate has `similarity`, None if there is none."""

@@ -14,10 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.http.admission import Admission, Place
 from deployments.http.outcomes import CLIENT_LEFT, Outcome, Outcomes, operation_of
 from deployments.http.problems import BodyTimeout, RequestTimeout, RequestTooLarge, code_of, problem_response
+from deployments.http.request_id import REQUEST_ID
 
 MAX_LENGTH_DIGITS = 18
 WITH_BODY = ("POST", "PATCH")  # of the others nothing is read
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -57,6 +58,7 @@ class Gatekeeper:
         started = time.perf_counter()
         request_id = request_id_of(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)
         responder = Responder(send, request_id if self._echoes_request_id else None)
         try:
             await self._serve(scope, receive, responder, request_id)
@@ -178,7 +180,7 @@ def has_body(headers: Headers) -> bool:
 def request_id_of(headers: Headers) -> str:
     """Return the client's `x-request-id` if it is a plain word of at most 64 characters, else a new UUID."""
     given = headers.get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    return given if PLAIN_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def _is_health(scope: Scope) -> bool:

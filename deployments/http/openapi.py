@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from deployments.http.responses import ErrorEnvelope
+from deployments.http.responses.base import ErrorEnvelope
 
 ERRORS: Mapping[int, str] = {
     400: "The request is malformed.",

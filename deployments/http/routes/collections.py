@@ -5,18 +5,15 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.decisions.recognition import contract_of, match_threshold
+from deployments.decisions.recognition import SEARCH_PROFILE, contract_of, match_threshold
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import read_json
 from deployments.http.context import ApiContext, Caller, Context, idempotency_of
 from deployments.http.openapi import error_responses, json_body, writes
-from deployments.http.presentation import collection_body, page_body
 from deployments.http.problems import SearchCapacityTooLarge, UnsupportedSearchProfile
-from deployments.http.responses import CollectionPageResponse, CollectionResponse
+from deployments.http.responses.collections import CollectionPageResponse, CollectionResponse
 from deployments.http.schemas import CollectionCreate, CollectionDetection, CollectionPatch
 from store.types import DetectionProfile, NewCollection
-
-SEARCH_PROFILE = "fp32_v1"  # every answer is ranked by the full-precision cosine, whatever index found the candidates
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], responses=error_responses())
 
@@ -24,11 +21,10 @@ router = APIRouter(prefix="/v1/collections", tags=["collections"], responses=err
 @router.post(
     "",
     status_code=201,
-    response_model=CollectionResponse,
     dependencies=requires("collections:admin"),
     openapi_extra=json_body(CollectionCreate, writes=True),
 )
-async def create_collection(request: Request, context: Context, caller: Caller) -> dict[str, Any]:
+async def create_collection(request: Request, context: Context, caller: Caller) -> CollectionResponse:
     """Create a collection, bound to the embedding contract of the running models."""
     body = await read_json(request, CollectionCreate)
     caller.require_collection(body.id)
@@ -56,43 +52,43 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
         metadata=body.metadata,
     )
     collection = await context.services.gallery.create_collection(caller.tenant, new, idempotency=idempotency)
-    return {"request_id": request.state.request_id, "collection": collection_body(collection)}
+    return CollectionResponse.of(collection)
 
 
-@router.get("", response_model=CollectionPageResponse, dependencies=requires("faces:read"))
+@router.get("", dependencies=requires("faces:read"))
 async def list_collections(
-    request: Request,
     context: Context,
     caller: Caller,
     limit: int = Query(default=50, ge=1, le=100),
     cursor: str | None = None,
-) -> dict[str, Any]:
+) -> CollectionPageResponse:
     """Return the collections that the token grants, by id."""
-    scope = f"collections:{caller.tenant}"
-    after = context.cursors.decode(cursor, scope)
-    found = await context.services.gallery.list_collections(
-        caller.tenant, after=after, limit=limit + 1, granted=caller.collections
+    page, following = await context.page(
+        f"collections:{caller.tenant}",
+        cursor,
+        limit,
+        lambda after, count: context.services.gallery.list_collections(
+            caller.tenant, after=after, limit=count, granted=caller.collections
+        ),
     )
-    page = found[:limit]
-    following = context.cursors.encode(scope, page[-1].id) if len(found) > limit else None
-    body = page_body("collections", [collection_body(collection) for collection in page], following)
-    return {"request_id": request.state.request_id, **body}
+    return CollectionPageResponse.of(page, following)
 
 
-@router.get("/{collection_id}", response_model=CollectionResponse, dependencies=requires("faces:read"))
-async def get_collection(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+@router.get("/{collection_id}", dependencies=requires("faces:read"))
+async def get_collection(collection_id: str, context: Context, caller: Caller) -> CollectionResponse:
     """Return a collection."""
     collection = await context.services.gallery.get_collection(caller.tenant, collection_id)
-    return {"request_id": request.state.request_id, "collection": collection_body(collection)}
+    return CollectionResponse.of(collection)
 
 
 @router.patch(
     "/{collection_id}",
-    response_model=CollectionResponse,
     dependencies=requires("collections:admin"),
     openapi_extra=json_body(CollectionPatch, writes=True),
 )
-async def update_collection(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+async def update_collection(
+    request: Request, collection_id: str, context: Context, caller: Caller
+) -> CollectionResponse:
     """Change a collection."""
     body = await read_json(request, CollectionPatch)
     idempotency = idempotency_of(request, body)
@@ -106,7 +102,7 @@ async def update_collection(request: Request, collection_id: str, context: Conte
         caller.tenant, collection_id, changes, idempotency=idempotency
     )
     context.recent.forget(caller.tenant, collection_id)
-    return {"request_id": request.state.request_id, "collection": collection_body(collection)}
+    return CollectionResponse.of(collection)
 
 
 @router.delete(

@@ -1,7 +1,5 @@
 """Enrolled faces of a person: add, read, move, delete."""
 
-from typing import Any
-
 from fastapi import APIRouter, Query, Request, Response
 
 from deployments.decisions.enroll import enroll_faces
@@ -9,9 +7,8 @@ from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import read_images, read_json
 from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
-from deployments.http.presentation import face_body, page_body
 from deployments.http.problems import InvalidRequest
-from deployments.http.responses import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
+from deployments.http.responses.persons import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
 from deployments.http.schemas import FaceEnrollment, FaceMove
 
 MAX_DELETED = 100
@@ -24,13 +21,12 @@ router = APIRouter(
 @router.post(
     "",
     status_code=201,
-    response_model=FaceRegistrationResponse,
     dependencies=requires("faces:write"),
     openapi_extra=image_body(["images"], FaceEnrollment, many=True, writes=True),
 )
 async def add_faces(
     request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+) -> FaceRegistrationResponse:
     """Enrol more faces of a person from one or more images."""
     form = await read_images(request, ["images"])
     options = form.options(FaceEnrollment)
@@ -43,42 +39,35 @@ async def add_faces(
         options.options,
         idempotency=await enrollment_key(request, form),
     )
-    return {
-        "request_id": request.state.request_id,
-        "faces": [face_body(face) for face in enrolled.outcome],
-        "rejected_images": [rejection.as_json() for rejection in enrolled.rejected],
-    }
+    return FaceRegistrationResponse.of(enrolled)
 
 
-@router.get("", response_model=FacePageResponse, dependencies=requires("faces:read"))
+@router.get("", dependencies=requires("faces:read"))
 async def list_faces(
-    request: Request,
     collection_id: str,
     person_id: str,
     context: Context,
     caller: Caller,
     limit: int = Query(default=50, ge=1, le=100),
     cursor: str | None = None,
-) -> dict[str, Any]:
+) -> FacePageResponse:
     """Return the faces of a person, oldest first."""
-    scope = f"faces:{caller.tenant}:{collection_id}:{person_id}"
-    after = context.cursors.decode(cursor, scope)
-    found = await context.services.gallery.list_faces(
-        caller.tenant, collection_id, person_id, after=after, limit=limit + 1
+    page, following = await context.page(
+        f"faces:{caller.tenant}:{collection_id}:{person_id}",
+        cursor,
+        limit,
+        lambda after, count: context.services.gallery.list_faces(
+            caller.tenant, collection_id, person_id, after=after, limit=count
+        ),
     )
-    page = found[:limit]
-    following = context.cursors.encode(scope, page[-1].id) if len(found) > limit else None
-    body = page_body("faces", [face_body(face) for face in page], following)
-    return {"request_id": request.state.request_id, **body}
+    return FacePageResponse.of(page, following)
 
 
-@router.get("/{face_id}", response_model=FaceResponse, dependencies=requires("faces:read"))
-async def get_face(
-    request: Request, collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+@router.get("/{face_id}", dependencies=requires("faces:read"))
+async def get_face(collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller) -> FaceResponse:
     """Return a face."""
     face = await context.services.gallery.get_face(caller.tenant, collection_id, person_id, face_id)
-    return {"request_id": request.state.request_id, "face": face_body(face)}
+    return FaceResponse.of(face)
 
 
 @router.get(
@@ -102,13 +91,12 @@ async def get_face_image(
 
 @router.post(
     "/{face_id}/move",
-    response_model=FaceResponse,
     dependencies=requires("faces:write"),
     openapi_extra=json_body(FaceMove, writes=True),
 )
 async def move_face(
     request: Request, collection_id: str, person_id: str, face_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+) -> FaceResponse:
     """Give a face to another person of the collection."""
     body = await read_json(request, FaceMove)
     face = await context.services.gallery.move_face(
@@ -119,7 +107,7 @@ async def move_face(
         body.person_id,
         idempotency=idempotency_of(request, body),
     )
-    return {"request_id": request.state.request_id, "face": face_body(face)}
+    return FaceResponse.of(face)
 
 
 @router.delete(
@@ -143,7 +131,7 @@ async def delete_face(
     return Response(status_code=204)
 
 
-@router.delete("", response_model=DeletedResponse, dependencies=requires("faces:write"), openapi_extra=writes())
+@router.delete("", dependencies=requires("faces:write"), openapi_extra=writes())
 async def delete_faces(
     request: Request,
     collection_id: str,
@@ -152,7 +140,7 @@ async def delete_faces(
     caller: Caller,
     face_id: list[str] = Query(default=[], max_length=MAX_DELETED),
     all: bool = False,
-) -> dict[str, Any]:
+) -> DeletedResponse:
     """Delete the named faces of a person, or with `all` every face; faces that are not there are passed over."""
     if all == bool(face_id):
         raise InvalidRequest("Expected either face_id, once or more, or all=true.")
@@ -163,4 +151,4 @@ async def delete_faces(
         None if all else face_id,
         idempotency=idempotency_of(request, f"all={all} face_id={face_id}"),
     )
-    return {"request_id": request.state.request_id, "deleted": deleted}
+    return DeletedResponse(deleted=deleted)

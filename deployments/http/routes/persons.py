@@ -1,7 +1,5 @@
 """Persons of a collection: enrol, read, change, merge, delete."""
 
-from typing import Any
-
 from fastapi import APIRouter, Query, Request, Response
 
 from deployments.decisions.enroll import enroll_person
@@ -10,9 +8,8 @@ from deployments.http.access.tokens import NAME
 from deployments.http.bodies.uploads import read_images, read_json
 from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
-from deployments.http.presentation import face_body, page_body, person_body
 from deployments.http.problems import InvalidPersonId, InvalidRequest
-from deployments.http.responses import PersonPageResponse, PersonRegistrationResponse, PersonResponse
+from deployments.http.responses.persons import PersonPageResponse, PersonRegistrationResponse, PersonResponse
 from deployments.http.schemas import PersonEnrollment, PersonMerge, PersonPatch
 from store.types import NewPerson
 
@@ -22,11 +19,12 @@ router = APIRouter(prefix="/v1/collections/{collection_id}/persons", tags=["pers
 @router.post(
     "",
     status_code=201,
-    response_model=PersonRegistrationResponse,
     dependencies=requires("faces:write"),
     openapi_extra=image_body(["images"], PersonEnrollment, many=True, writes=True),
 )
-async def create_person(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+async def create_person(
+    request: Request, collection_id: str, context: Context, caller: Caller
+) -> PersonRegistrationResponse:
     """Enrol a new person from one or more images."""
     form = await read_images(request, ["images"])
     options = form.options(PersonEnrollment)
@@ -41,54 +39,45 @@ async def create_person(request: Request, collection_id: str, context: Context, 
         options.options,
         idempotency=await enrollment_key(request, form),
     )
-    return {
-        "request_id": request.state.request_id,
-        "person": person_body(enrolled.outcome.person),
-        "faces": [face_body(face) for face in enrolled.outcome.faces],
-        "rejected_images": [rejection.as_json() for rejection in enrolled.rejected],
-    }
+    return PersonRegistrationResponse.of(enrolled)
 
 
-@router.get("", response_model=PersonPageResponse, dependencies=requires("faces:read"))
+@router.get("", dependencies=requires("faces:read"))
 async def list_persons(
-    request: Request,
     collection_id: str,
     context: Context,
     caller: Caller,
     limit: int = Query(default=50, ge=1, le=100),
     cursor: str | None = None,
     search: str | None = Query(default=None, max_length=200),
-) -> dict[str, Any]:
+) -> PersonPageResponse:
     """Return the persons of a collection by id; with `search`, those whose id, name or external id contains it."""
-    scope = f"persons:{caller.tenant}:{collection_id}:{search or ''}"
-    after = context.cursors.decode(cursor, scope)
-    found = await context.services.gallery.list_persons(
-        caller.tenant, collection_id, after=after, limit=limit + 1, search=search
+    page, following = await context.page(
+        f"persons:{caller.tenant}:{collection_id}:{search or ''}",
+        cursor,
+        limit,
+        lambda after, count: context.services.gallery.list_persons(
+            caller.tenant, collection_id, after=after, limit=count, search=search
+        ),
     )
-    page = found[:limit]
-    following = context.cursors.encode(scope, page[-1].id) if len(found) > limit else None
-    body = page_body("persons", [person_body(person) for person in page], following)
-    return {"request_id": request.state.request_id, **body}
+    return PersonPageResponse.of(page, following)
 
 
-@router.get("/{person_id}", response_model=PersonResponse, dependencies=requires("faces:read"))
-async def get_person(
-    request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+@router.get("/{person_id}", dependencies=requires("faces:read"))
+async def get_person(collection_id: str, person_id: str, context: Context, caller: Caller) -> PersonResponse:
     """Return a person."""
     person = await context.services.gallery.get_person(caller.tenant, collection_id, person_id)
-    return {"request_id": request.state.request_id, "person": person_body(person)}
+    return PersonResponse.of(person)
 
 
 @router.patch(
     "/{person_id}",
-    response_model=PersonResponse,
     dependencies=requires("faces:write"),
     openapi_extra=json_body(PersonPatch, writes=True),
 )
 async def update_person(
     request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+) -> PersonResponse:
     """Change a person."""
     body = await read_json(request, PersonPatch)
     person = await context.services.gallery.update_person(
@@ -98,18 +87,17 @@ async def update_person(
         body.model_dump(exclude_unset=True),
         idempotency=idempotency_of(request, body),
     )
-    return {"request_id": request.state.request_id, "person": person_body(person)}
+    return PersonResponse.of(person)
 
 
 @router.post(
     "/{person_id}/merge",
-    response_model=PersonResponse,
     dependencies=requires("faces:write"),
     openapi_extra=json_body(PersonMerge, writes=True),
 )
 async def merge_person(
     request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+) -> PersonResponse:
     """Move all faces of another person to this one and delete the other."""
     body = await read_json(request, PersonMerge)
     if body.source_person_id == person_id:
@@ -121,7 +109,7 @@ async def merge_person(
         person_id,
         idempotency=idempotency_of(request, body),
     )
-    return {"request_id": request.state.request_id, "person": person_body(person)}
+    return PersonResponse.of(person)
 
 
 @router.delete(

@@ -1,7 +1,6 @@
 """Who is it: search, identify, verify."""
 
 import time
-from typing import Any
 
 from fastapi import APIRouter, Request
 
@@ -17,9 +16,8 @@ from deployments.http.access.requirement import requires
 from deployments.http.bodies.uploads import read_images
 from deployments.http.context import ApiContext, Caller, Context, elapsed_ms
 from deployments.http.openapi import error_responses, image_body
-from deployments.http.presentation import identity_body, match_body, observed_face, person_body
 from deployments.http.problems import DetectionOverride
-from deployments.http.responses import IdentifyResponse, SearchResponse, VerifyResponse
+from deployments.http.responses.search import IdentifyResponse, SearchResponse, VerifyResponse
 from deployments.http.schemas import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
 
 router = APIRouter(
@@ -32,10 +30,9 @@ router = APIRouter(
 
 @router.post(
     "/search",
-    response_model=SearchResponse,
     openapi_extra=image_body(["image"], SearchOptions, instead=ProbeSearch),
 )
-async def search(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+async def search(request: Request, collection_id: str, context: Context, caller: Caller) -> SearchResponse:
     """Return the persons who look most like the face of an image, like an embedding or like an enrolled face."""
     started = time.perf_counter()
     form = await read_images(request, ["image"])
@@ -50,18 +47,11 @@ async def search(request: Request, collection_id: str, context: Context, caller:
             context.services, caller.tenant, collection, photo, limit=options.limit, threshold=options.threshold
         )
     context.decided(request, found.decision, found.similarity)
-    probe = found.probe
-    return {
-        "request_id": request.state.request_id,
-        "searched_face": None if probe is None else observed_face(probe.face, probe.analysis),
-        "matches": [match_body(candidate) for candidate in found.matches],
-        "threshold": round(found.threshold, 6),
-        "processing_ms": elapsed_ms(started),
-    }
+    return SearchResponse.of(found, elapsed_ms(started))
 
 
-@router.post("/identify", response_model=IdentifyResponse, openapi_extra=image_body(["image"], IdentifyOptions))
-async def identify_faces(request: Request, collection_id: str, context: Context, caller: Caller) -> dict[str, Any]:
+@router.post("/identify", openapi_extra=image_body(["image"], IdentifyOptions))
+async def identify_faces(request: Request, collection_id: str, context: Context, caller: Caller) -> IdentifyResponse:
     """Return every face of a group photo and who it is."""
     started = time.perf_counter()
     form = await read_images(request, ["image"])
@@ -79,24 +69,16 @@ async def identify_faces(request: Request, collection_id: str, context: Context,
     )
     for face in identified.faces:
         context.decided(request, face.identity.decision, face.identity.similarity)
-    return {
-        "request_id": request.state.request_id,
-        "faces": [
-            identity_body(each.face, identified.analysis, each.identity, each.candidates) for each in identified.faces
-        ],
-        "threshold": round(identified.threshold, 6),
-        "processing_ms": elapsed_ms(started),
-    }
+    return IdentifyResponse.of(identified, elapsed_ms(started))
 
 
 @router.post(
     "/persons/{person_id}/verify",
-    response_model=VerifyResponse,
     openapi_extra=image_body(["image"], VerifyOptions),
 )
 async def verify(
     request: Request, collection_id: str, person_id: str, context: Context, caller: Caller
-) -> dict[str, Any]:
+) -> VerifyResponse:
     """Tell whether the face of an image is an enrolled person."""
     started = time.perf_counter()
     form = await read_images(request, ["image"])
@@ -107,17 +89,7 @@ async def verify(
         context.services, caller.tenant, collection, person_id, photo, threshold=options.threshold
     )
     context.decided(request, verified.decision, verified.similarity)
-    similarity = verified.similarity
-    return {
-        "request_id": request.state.request_id,
-        "verified": verified.decision == "match",
-        "similarity": None if similarity is None else round(similarity, 6),
-        "threshold": round(verified.threshold, 6),
-        "person": person_body(verified.person),
-        "matched_face_id": None if verified.nearest is None else verified.nearest.face_id,
-        "face": observed_face(verified.probe.face, verified.probe.analysis),
-        "processing_ms": elapsed_ms(started),
-    }
+    return VerifyResponse.of(verified, elapsed_ms(started))
 
 
 async def _search_by_probe(context: ApiContext, tenant: str, collection_id: str, options: ProbeSearch) -> Found:

@@ -1,0 +1,116 @@
+"""Who is in a photo."""
+
+from typing import Self
+
+from deployments.decisions import search as decisions
+from deployments.decisions.recognition import Decision
+from deployments.decisions.search import Found, Identified, Verified
+from deployments.http.responses.base import Answer, Score, Shape
+from deployments.http.responses.faces import FaceObservation
+from deployments.http.responses.persons import Person
+from encoders.types import Analysis
+from store.types import Candidate
+
+
+class Match(Shape):
+    """A person whose best face is near the one searched for. `similarity` is the cosine, -1 to 1."""
+
+    person: Person
+    similarity: Score
+    matched_face_id: str
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> Self:
+        """Return a person found."""
+        return cls(
+            person=Person.of(candidate.person), similarity=candidate.similarity, matched_face_id=candidate.face_id
+        )
+
+
+class IdentifiedFace(Shape):
+    """A face of a group photo and who it is.
+
+    `match`: at or above the threshold and clear of the runner-up. `uncertain`: close below the threshold, or too close
+    to the runner-up. `no_match`: nobody. `margin` is the best similarity minus the runner-up's.
+    """
+
+    face: FaceObservation
+    decision: Decision
+    person: Person | None
+    similarity: Score | None
+    candidates: list[Match]
+    runner_up: Match | None
+    margin: Score | None
+
+    @classmethod
+    def of(cls, identified: decisions.IdentifiedFace, analysis: Analysis) -> Self:
+        """Return a face of `analysis` and who it is."""
+        identity = identified.identity
+        named = identity.best if identity.decision != "no_match" else None
+        return cls(
+            face=FaceObservation.of(identified.face, analysis),
+            decision=identity.decision,
+            person=None if named is None else Person.of(named.person),
+            similarity=None if named is None else named.similarity,
+            candidates=list(map(Match.of, identified.candidates)),
+            runner_up=None if identity.runner_up is None else Match.of(identity.runner_up),
+            margin=identity.margin,
+        )
+
+
+class SearchResponse(Answer):
+    """`searched_face` is null when the search was by an embedding or an enrolled face."""
+
+    searched_face: FaceObservation | None
+    matches: list[Match]
+    threshold: Score
+    processing_ms: float
+
+    @classmethod
+    def of(cls, found: Found, processing_ms: float) -> Self:
+        """Return who was found at or above the threshold."""
+        probe = found.probe
+        return cls(
+            searched_face=None if probe is None else FaceObservation.of(probe.face, probe.analysis),
+            matches=list(map(Match.of, found.matches)),
+            threshold=found.threshold,
+            processing_ms=processing_ms,
+        )
+
+
+class IdentifyResponse(Answer):
+    faces: list[IdentifiedFace]
+    threshold: Score
+    processing_ms: float
+
+    @classmethod
+    def of(cls, identified: Identified, processing_ms: float) -> Self:
+        """Return who is in a group photo."""
+        return cls(
+            faces=[IdentifiedFace.of(face, identified.analysis) for face in identified.faces],
+            threshold=identified.threshold,
+            processing_ms=processing_ms,
+        )
+
+
+class VerifyResponse(Answer):
+    verified: bool
+    similarity: Score | None
+    threshold: Score
+    person: Person
+    matched_face_id: str | None
+    face: FaceObservation
+    processing_ms: float
+
+    @classmethod
+    def of(cls, verified: Verified, processing_ms: float) -> Self:
+        """Return whether a face is a person's."""
+        return cls(
+            verified=verified.decision == "match",
+            similarity=verified.similarity,
+            threshold=verified.threshold,
+            person=Person.of(verified.person),
+            matched_face_id=None if verified.nearest is None else verified.nearest.face_id,
+            face=FaceObservation.of(verified.probe.face, verified.probe.analysis),
+            processing_ms=processing_ms,
+        )
