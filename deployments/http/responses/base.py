@@ -4,13 +4,15 @@ Names follow InsightFace Server 0.2, so that its Python client works against thi
 they mean: pixels to 1/1000, scores to 1e-6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from deployments.http.request_id import REQUEST_ID
+
+Points = list[list[float]]  # x and y of each, in pixels
 
 
 def timestamp(moment: datetime) -> str:
@@ -28,10 +30,14 @@ def score(value: float) -> float:
     return round(value, 6)
 
 
+def points(landmarks: Iterable[Iterable[float]]) -> Points:
+    """Return points in pixels rounded to 1/1000."""
+    return [[round(coordinate, 3) for coordinate in point] for point in landmarks]
+
+
 Timestamp = Annotated[str, BeforeValidator(timestamp)]
 Unit = Annotated[float, AfterValidator(unit)]
 Score = Annotated[float, AfterValidator(score)]
-Point = list[Annotated[float, AfterValidator(lambda pixels: round(pixels, 3))]]  # x and y, in pixels
 
 
 class Shape(BaseModel):

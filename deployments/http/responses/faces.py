@@ -5,7 +5,7 @@ from typing import Self
 
 from deployments.decisions.compare import Comparison
 from deployments.decisions.photos import SelectedFace
-from deployments.http.responses.base import Answer, Point, Shape, Unit
+from deployments.http.responses.base import Answer, Points, Shape, Unit, points
 from deployments.http.responses.models import ModelSummary
 from encoders.types import Analysis, Box, Face, Rotation
 
@@ -37,14 +37,16 @@ class BoundingBox(Shape):
         top = max(0, min(height, round(box.top)))
         right = max(left, min(width, round(box.right)))
         bottom = max(top, min(height, round(box.bottom)))
-        return cls(
-            pixels=PixelBox(x=left, y=top, width=right - left, height=bottom - top),
-            normalized=NormalizedBox(
-                left=round(left / width, 8),
-                top=round(top / height, 8),
-                width=round((right - left) / width, 8),
-                height=round((bottom - top) / height, 8),
-            ),
+        return cls.model_validate(
+            {
+                "pixels": {"x": left, "y": top, "width": right - left, "height": bottom - top},
+                "normalized": {
+                    "left": round(left / width, 8),
+                    "top": round(top / height, 8),
+                    "width": round((right - left) / width, 8),
+                    "height": round((bottom - top) / height, 8),
+                },
+            }
         )
 
 
@@ -61,7 +63,7 @@ class FaceObservation(Shape):
     """A face seen in an image. `rotation`: degrees clockwise by which the image must be turned for it to be upright."""
 
     bbox: BoundingBox
-    landmarks: list[Point]
+    landmarks: Points
     detection_score: Unit
     quality: FaceQuality
     rotation: Rotation
@@ -69,12 +71,14 @@ class FaceObservation(Shape):
     @classmethod
     def of(cls, face: Face, analysis: Analysis) -> Self:
         """Return `face` of `analysis`, without its embedding."""
-        return cls(
-            bbox=BoundingBox.of(face.box, analysis.width, analysis.height),
-            landmarks=face.landmarks.tolist(),
-            detection_score=face.detection_score,
-            quality=FaceQuality.model_validate(face.quality),
-            rotation=analysis.rotation,
+        return cls.model_validate(
+            {
+                "bbox": BoundingBox.of(face.box, analysis.width, analysis.height),
+                "landmarks": points(face.landmarks.tolist()),
+                "detection_score": face.detection_score,
+                "quality": face.quality,
+                "rotation": analysis.rotation,
+            }
         )
 
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from deployments.decisions.enroll import Enrolled
 from deployments.decisions.review import Rejection
-from deployments.http.responses.base import Answer, Point, Shape, Timestamp, Unit
+from deployments.http.responses.base import Answer, Points, Shape, Timestamp, Unit, points
 from deployments.http.responses.faces import BoundingBox, FaceQuality
 from encoders.types import Box, Rotation
 from store import types as store
@@ -36,7 +36,7 @@ class FaceSample(Shape):
     id: str
     person_id: str
     bounding_box: BoundingBox
-    landmarks: list[Point] | None
+    landmarks: Points | None
     detection_score: Unit
     quality: FaceQuality
     rotation: Rotation
@@ -59,7 +59,7 @@ class FaceSample(Shape):
                 "id": face.id,
                 "person_id": face.person_id,
                 "bounding_box": BoundingBox.of(Box(*face.box), face.image_width, face.image_height),
-                "landmarks": face.landmarks,
+                "landmarks": None if face.landmarks is None else points(face.landmarks),
                 "detection_score": face.detection_score,
                 "quality": quality,
                 "rotation": int(face.quality.get("rotation", 0)),

@@ -46,13 +46,14 @@ class IdentifiedFace(Shape):
     def of(cls, identified: decisions.IdentifiedFace, analysis: Analysis) -> Self:
         """Return a face of `analysis` and who it is."""
         identity = identified.identity
-        named = identity.best if identity.decision != "no_match" else None
+        candidates = list(map(Match.of, identified.candidates))
+        best = candidates[0] if candidates and identity.decision != "no_match" else None
         return cls(
             face=FaceObservation.of(identified.face, analysis),
             decision=identity.decision,
-            person=None if named is None else Person.of(named.person),
-            similarity=None if named is None else named.similarity,
-            candidates=list(map(Match.of, identified.candidates)),
+            person=None if best is None else best.person,
+            similarity=None if best is None else best.similarity,
+            candidates=candidates,
             runner_up=None if identity.runner_up is None else Match.of(identity.runner_up),
             margin=identity.margin,
         )
