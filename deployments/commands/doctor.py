@@ -20,6 +20,7 @@ from deployments.commands.listeners import Listener, listeners
 from deployments.commands.tokens import SECRET_FILE
 from deployments.http.access.tokens import load_keys
 from encoders.packs.directory import list_packs
+from encoders.runtimes.processor import has_vnni, multiplies_bfloat16_in_tiles, processor_flags
 from store.errors import StoreError
 
 State = Literal["ok", "warning", "problem"]
@@ -91,14 +92,20 @@ def check_packages() -> Iterator[Finding]:
 
 def check_processor() -> Iterator[Finding]:
     """Find out what the models would run on."""
-    flags = _cpu_flags()
+    flags = processor_flags()
     yield Finding("ok", f"{os.cpu_count()} CPU cores")
     if flags and "avx2" not in flags:
         yield Finding("warning", "the processor has no AVX2: inference will be several times slower")
     if flags:
-        has_vnni = bool({"avx512_vnni", "avx_vnni"} & flags)
+        vnni = has_vnni()
+        yield Finding("ok", f"VNNI {'present' if vnni else 'absent'}: int8 models {'gain' if vnni else 'gain nothing'}")
+        gain = (
+            "present: OpenVINO gains much"
+            if multiplies_bfloat16_in_tiles()
+            else "absent: OpenVINO gains a tenth at most"
+        )
         yield Finding(
-            "ok", f"VNNI {'present' if has_vnni else 'absent'}: int8 models {'gain' if has_vnni else 'gain nothing'}"
+            "ok", f"AMX {'present' if amx else 'absent'}: OpenVINO gains {'much' if amx else 'a tenth at most'}"
         )
 
 
@@ -207,14 +214,6 @@ def _is_installed(name: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
 
 
 async def _open_and_close(url: str) -> None:

@@ -9,7 +9,8 @@ from rich.table import Table
 from deployments.commands.errors import CommandFailed
 from encoders.packs.directory import find_pack
 from encoders.packs.quantization_report import DECISION_MARGIN, REPORT_FILE, Pairs, QuantizationReport
-from encoders.quantization.quantize import QuantizationRefused, find_photos, has_vnni, quantize_pack
+from encoders.quantization.quantize import QuantizationRefused, find_photos, quantize_pack
+from encoders.runtimes.processor import has_vnni
 
 
 def quantize(

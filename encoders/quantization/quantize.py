@@ -23,6 +23,7 @@ from encoders.packs.manifest import PackManifest, write_manifest
 from encoders.packs.quantization_report import Cost, QuantizationReport, write_report
 from encoders.quantization.compare import ComparedPhoto, compare, cosines
 from encoders.quantization.models import RECIPE, BlobFiles, Recorder, answers_of, least_ms, quantize_model
+from encoders.runtimes.processor import has_vnni
 from encoders.runtimes.sessions import open_session
 from encoders.types import AnalyzeOptions, Face
 
@@ -175,16 +176,6 @@ def quantize_pack(
 
     install(target_models_dir, name, fill, "refuse")
     return reports[0]
-
-
-def has_vnni() -> bool | None:
-    """Return whether this machine's processor multiplies int8 fast; None where that cannot be read."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    flags = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), None)
-    return None if flags is None else bool({"avx512_vnni", "avx_vnni"} & flags)
 
 
 def _see(
