@@ -44,8 +44,9 @@ class EncoderSettings(Frozen):
     threads: int | None = Field(
         default=None, ge=1, le=128, description="Threads of a model run; by default the replica's `num_cpus`."
     )
-    detector_input: Annotated[tuple[int, int], AfterValidator(check_detector_input)] = Field(
-        default=(640, 640), description="Width and height of the detector's input. New collections keep it."
+    detector_input: Annotated[tuple[int, int], AfterValidator(check_detector_input)] | None = Field(
+        default=None,
+        description="Width and height of the detector's input. By default the pack's own. New collections keep it.",
     )
     engine_cache: Path | None = Field(
         default=None, description="Directory for TensorRT's engines, each of which takes minutes to build."

@@ -41,7 +41,7 @@ def up(
     models: ModelsDir = DEFAULT_MODELS,
     pack: Annotated[
         str | None,
-        typer.Option(help="Model pack; by default buffalo_l, and `classical` where that cannot be had."),
+        typer.Option(help="Model pack; by default buffalo_l, and `opencv` where that cannot be had."),
     ] = None,
     replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that run the models.")] = 1,
     threads: Annotated[

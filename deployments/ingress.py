@@ -60,7 +60,6 @@ class Ingress:
             self._settings.api,
             admission=self._admission,
             meters=self._meters,
-            detector_input=self._settings.encoder.detector_input,
             echoes_request_id=False,  # Serve's own server does
         )
 

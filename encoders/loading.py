@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from encoders.images.decoding import ImageLimits
-from encoders.packs.directory import find_pack
+from encoders.packs.opencv import find_or_make
 from encoders.types import Encoder
 
 CLASSICAL = "classical"
@@ -15,7 +15,7 @@ def load_encoder(
     provider: str = "cpu",
     threads: int = 1,
     limits: ImageLimits | None = None,
-    detection_input: tuple[int, int] = (640, 640),
+    detection_input: tuple[int, int] | None = None,
     detection_threshold: float = 0.5,
     nms_threshold: float = 0.4,
     engine_cache: Path | None = None,
@@ -29,7 +29,7 @@ def load_encoder(
         from encoders.classical.encoder import ClassicalEncoder
 
         return ClassicalEncoder(limits)
-    pack = find_pack(models_dir, name)
+    pack = find_or_make(models_dir, name)
     from encoders.pack_encoder import InsightFacePackEncoder  # 2 s of imports that a missing pack need not wait for
 
     return InsightFacePackEncoder(

@@ -42,12 +42,14 @@ PREPROCESSING_VERSION = "arcface-112-v1"  # five-point similarity to ArcFace's t
 # the same embeddings, cosine 0.9991 in the mean for 129 faces, the least 0.984. SCRFD would sample the full photo
 # instead, which picks other pixels and so moves landmarks: 0.987 in the mean, to either of the two.
 DECODE_MARGIN = 2
+USUAL_INPUT = (640, 640)  # as InsightFace's FaceAnalysis has it
 
 
 class InsightFacePackEncoder:
     """Finds and embeds faces with the two models of `pack`. Ready, with both models warm, once it is constructed.
 
-    `provider`: "cpu", "openvino", "cuda" or "tensorrt"; `threads`: for one run of a model. `close_up_input`: tried
+    `provider`: "cpu", "openvino", "cuda" or "tensorrt"; `threads`: for one run of a model. `detection_input`: what the
+    detector looks at, by default what the pack says. `close_up_input`: tried
     when the detector finds nothing at its own input. Of 26 photos cropped to the face's box, SCRFD finds none at 640
     and all at 320.
     Raises PackError for unusable files and ProviderUnavailable when the models would run on something else.
@@ -59,7 +61,7 @@ class InsightFacePackEncoder:
         provider: str = "cpu",
         threads: int = 1,
         limits: ImageLimits | None = None,
-        detection_input: InputSize = (640, 640),
+        detection_input: InputSize | None = None,
         detection_threshold: float = 0.5,
         nms_threshold: float = 0.4,
         close_up_input: InputSize = (320, 320),
@@ -89,7 +91,7 @@ class InsightFacePackEncoder:
             traits.batch_sizes,
         )
         self._limits = limits or ImageLimits()
-        self._input_sizes = (detection_input,)
+        self._input_sizes = (detection_input,) if detection_input else pack.detector_inputs or (USUAL_INPUT,)
         self._close_up_input = close_up_input
         self._detection_threshold = detection_threshold
         self._nms_threshold = nms_threshold
@@ -108,8 +110,9 @@ class InsightFacePackEncoder:
             licence=pack.licence,
             commercial_use=pack.commercial_use,
             default_threshold=pack.default_threshold,
+            detector_inputs=self._input_sizes,
         )
-        for size in (detection_input, close_up_input):
+        for size in (*self._input_sizes, close_up_input):
             self._find_all(np.zeros((size[1], size[0], 3), np.uint8), (size,), AnalyzeOptions())
         self._answer_at_start = self._embed_test_crop()
         release_unused_memory()

@@ -164,7 +164,10 @@ class ModelComponent:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """Which models an encoder runs, on what, under which licence, and from which similarity on it calls a match."""
+    """Which models an encoder runs, on what, under which licence, and from which similarity on it calls a match.
+
+    `detector_inputs`: width and height of the inputs that the detector looks at where nobody says otherwise, merged.
+    """
 
     pack: str
     version: str
@@ -174,6 +177,7 @@ class ModelDescription:
     licence: str
     commercial_use: bool
     default_threshold: float
+    detector_inputs: tuple[tuple[int, int], ...] = ((640, 640),)
 
 
 class Stages(Protocol):

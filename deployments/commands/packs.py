@@ -13,7 +13,7 @@ from encoders.packs.install import import_pack
 
 
 def pull(models_dir: Path, name: str, console: Console) -> None:
-    """Download pack `name`, with its licence said first and progress shown. Raises PackError."""
+    """Fetch pack `name`, with its licence said first and progress shown. Raises PackError."""
     known = KNOWN_PACKS.get(name)
     if known is not None:
         console.print(f"Pulling {name}. Licence: {known.licence}", soft_wrap=True)

@@ -21,13 +21,10 @@ from rich.console import Console
 from configs.ray_environment import ray_environment
 from configs.settings import EncoderSettings, ServiceSettings
 from deployments.commands.errors import CommandFailed
-from deployments.commands.packs import pull
+from deployments.commands.pack_choice import choose_pack
 from deployments.commands.tokens import local_secret, make_token
 from deployments.http.access.tokens import SCOPES
 from deployments.telemetry.tracing import tracing_environment
-from encoders.errors import EncoderError, PackIncomplete, PackNotFound
-from encoders.loading import CLASSICAL
-from encoders.packs.directory import find_pack
 from store.database.migrate import apply_migrations
 from store.embedded.local import LocalPostgres
 
@@ -51,7 +48,7 @@ class UpFailed(CommandFailed):
 class UpOptions:
     """How `faceserve up` was called.
 
-    `pack` None: buffalo_l if it can be had, else `classical`. `provider` None: what is fastest on this processor.
+    `pack` None: buffalo_l if it can be had, else `opencv`. `provider` None: what is fastest on this processor.
     """
 
     host: str
@@ -74,7 +71,7 @@ def up(options: UpOptions, console: Console) -> None:
     require_free_port(options.host, options.port)
     stopping = threading.Event()
     stop_on_signals(stopping, interrupts=True)
-    pack = choose_pack(options, console)
+    pack = choose_pack(options.models_dir, options.pack, console)
     secret = local_secret(os.environ, options.data_dir, create=True)
     haproxy = options.fast_path and has_haproxy()
     os.environ.update(
@@ -160,32 +157,6 @@ def any_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])
-
-
-def choose_pack(options: UpOptions, console: Console) -> str:
-    """Return the pack to serve with: the one asked for, or buffalo_l, pulled if need be, or else `classical`.
-
-    Raises PackError when the pack that was asked for cannot be used.
-    """
-    if options.pack is not None:
-        if options.pack != CLASSICAL:
-            find_pack(options.models_dir, options.pack)
-        return options.pack
-    wanted = EncoderSettings().pack
-    try:
-        try:
-            find_pack(options.models_dir, wanted)
-        except (PackNotFound, PackIncomplete):
-            pull(options.models_dir, wanted, console)
-        return wanted
-    except EncoderError as error:
-        console.print(f"[yellow]{error}[/yellow]", soft_wrap=True)
-        console.print(
-            "[bold yellow]Serving with `classical` instead: it needs no download and recognises poorly. "
-            "It is for a first look, not for use.[/bold yellow]",
-            soft_wrap=True,
-        )
-        return CLASSICAL
 
 
 @contextlib.contextmanager

@@ -36,13 +36,11 @@ def create_api(
     *,
     admission: Admission | None = None,
     meters: Meters | None = None,
-    detector_input: tuple[int, int] = (640, 640),
     echoes_request_id: bool = True,
 ) -> FastAPI:
     """Return the ASGI application.
 
     `admission`: where the caller wants to know how many requests there are.
-    `detector_input`: width and height that the detector sees of photos of new collections, unless they say otherwise.
     `echoes_request_id`: False where the server in front puts `x-request-id` itself.
     """
     meters = meters or NoMeters()
@@ -62,7 +60,6 @@ def create_api(
     app.state.context = ApiContext(
         services,
         settings,
-        detector_input,
         cursors,
         RecentCollections(services.gallery),
         meters,

@@ -33,7 +33,6 @@ class ApiContext:
 
     services: Services
     settings: ApiSettings
-    detector_input: tuple[int, int]
     cursors: CursorCodec
     recent: RecentCollections
     meters: Meters

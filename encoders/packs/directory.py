@@ -18,6 +18,7 @@ PACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Pack:
     """A model pack on disk. A digest is what the file should have (sha256, hex), None where nobody has stated it.
 
+    `detector_inputs`: the inputs that the detector looks at, merged; None where the maker has stated none.
     `contract_digest`: of the recogniser whose embeddings a quantised one's are compared with; None for its own.
     """
 
@@ -32,6 +33,7 @@ class Pack:
     detector_sha256: str | None
     recogniser_sha256: str | None
     contract_digest: str | None = None
+    detector_inputs: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def open_pack(directory: Path, name: str) -> Pack:
             recogniser=known.recogniser,
             detector_sha256=known.detector_sha256,
             recogniser_sha256=known.recogniser_sha256,
+            detector_inputs=known.detector_inputs,
         )
     else:
         manifest = read_manifest(directory, name)
@@ -86,6 +89,7 @@ def open_pack(directory: Path, name: str) -> Pack:
         detector_sha256=manifest.detector_sha256,
         recogniser_sha256=manifest.recogniser_sha256,
         contract_digest=manifest.contract_digest,
+        detector_inputs=manifest.detector_inputs,
     )
 
 

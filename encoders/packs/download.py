@@ -1,6 +1,7 @@
-"""Fetches known packs from InsightFace's model zoo."""
+"""Fetches known packs: from InsightFace's model zoo, or out of the installation."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from encoders.errors import PackDownloadFailed, PackNotFound
 from encoders.packs.catalog import KNOWN_PACKS, KnownPack
 from encoders.packs.directory import Pack
 from encoders.packs.install import CHUNK_BYTES, install, unpack
+from encoders.packs.opencv import make_opencv_pack
 
 # insightface.utils.storage.MODEL_ZOO_RELEASE_DOWNLOAD_URL, written out because importing it takes 2 s.
 MODEL_ZOO_URL = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
@@ -20,6 +22,26 @@ STALL_TIMEOUT_S = 30.0  # without a byte
 TOTAL_TIMEOUT_S = 3600.0  # antelopev2's 361 MB at 0.8 Mbit/s
 
 Progress = Callable[[int, int], None]
+
+
+def why_unreachable(base_url: str = MODEL_ZOO_URL, within_s: float = 5.0) -> str | None:
+    """Return why the model zoo does not answer within `within_s`, None if it does.
+
+    Asked from a thread of its own, since looking up a name may take half a minute and knows no time limit.
+    """
+    found: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            httpx.head(base_url, timeout=within_s)
+            found.append(None)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
+            found.append(str(exc) or type(exc).__name__)
+
+    asking = threading.Thread(target=ask, daemon=True, name="reach the model zoo")
+    asking.start()
+    asking.join(within_s)
+    return found[0] if found else f"it did not answer within {within_s:g} s"
 
 
 def pull_pack(
@@ -40,7 +62,10 @@ def pull_pack(
     """
     known = catalog.get(name)
     if known is None:
-        raise PackNotFound(name, f"The model zoo has {', '.join(catalog)}; import others from a file.")
+        raise PackNotFound(name, f"Expected one of {', '.join(catalog)}; import others from a file.")
+    if known.archive_sha256 is None or known.archive_bytes is None:
+        return make_opencv_pack(models_dir)
+    archive_sha256, archive_bytes = known.archive_sha256, known.archive_bytes
     url = f"{base_url.rstrip('/')}/{name}.zip"
     timeout = httpx.Timeout(stall_timeout_s, connect=connect_timeout_s)
     deadline = time.monotonic() + total_timeout_s
@@ -48,11 +73,11 @@ def pull_pack(
     def fill(directory: Path) -> None:
         archive = directory / f"{name}.zip"
         try:
-            digest = _download(url, archive, timeout, deadline, known.archive_bytes, progress)
+            digest = _download(url, archive, timeout, deadline, archive_bytes, progress)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             raise _failed(name, url, str(exc) or type(exc).__name__) from exc
-        if digest != known.archive_sha256:
-            raise _failed(name, url, f"the file's sha256 is {digest}, expected {known.archive_sha256}")
+        if digest != archive_sha256:
+            raise _failed(name, url, f"the file's sha256 is {digest}, expected {archive_sha256}")
         unpack(archive, directory, name)
         archive.unlink()
 

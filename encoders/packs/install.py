@@ -26,9 +26,9 @@ LOCK_POLL_S = 0.2
 def import_pack(models_dir: Path, source: Path, name: str | None = None, overwrite: bool = False) -> Pack:
     """Return the pack made from `source`, a zip file or a directory, under `name` or else the source's own name.
 
-    Takes its ONNX files and its manifest, wherever in it they lie, and nothing else. A pack that states no digests gets
-    a manifest with those found, so that later damage shows. Raises PackError when the name is taken, PackNotFound when
-    there is no such source, PackIncomplete or PackCorrupt when it is no pack.
+    Takes its ONNX files, its manifest and its licences, wherever in it they lie, and nothing else. A pack that states
+    no digests gets a manifest with those found, so that later damage shows. Raises PackError when the name is taken,
+    PackNotFound when there is no such source, PackIncomplete or PackCorrupt when it is no pack.
     """
     name = source.stem if name is None else name
     if not source.exists():
@@ -132,7 +132,9 @@ def _copy_models(source: Path, directory: Path, name: str) -> None:
 
 
 def _belongs_to_pack(file: str) -> bool:
-    return file in (MANIFEST_FILE, REPORT_FILE) or (file.endswith(".onnx") and not file.startswith("."))
+    if file in (MANIFEST_FILE, REPORT_FILE) or file.startswith("LICENSE"):
+        return True
+    return file.endswith(".onnx") and not file.startswith(".")
 
 
 def _is_sound(directory: Path, name: str) -> bool:

@@ -8,6 +8,8 @@ from encoders.errors import PackCorrupt
 from encoders.packs.catalog import ARCFACE_THRESHOLD
 
 MANIFEST_FILE = "faceserve-pack.json"
+MOST_INPUTS = 4  # each is another run of the detector
+STEP_PX, MOST_PX = 32, 2048
 UNKNOWN_LICENCE = "unknown: ask whoever made the pack"
 
 
@@ -23,6 +25,7 @@ class PackManifest:
     recogniser: str | None = None
     detector_sha256: str | None = None
     recogniser_sha256: str | None = None
+    detector_inputs: tuple[tuple[int, int], ...] | None = None  # width and height of each
     contract_digest: str | None = None  # written by a quantisation alone, and believed only with its report
 
 
@@ -34,11 +37,15 @@ def read_manifest(directory: Path, name: str) -> PackManifest:
         return PackManifest()
     try:
         fields = json.loads(text)
+        if isinstance(fields, dict) and "detector_inputs" in fields:
+            fields["detector_inputs"] = _inputs(fields["detector_inputs"])
         manifest = PackManifest(**fields)
     except (ValueError, TypeError) as exc:  # no JSON, no object, or a key that does not exist
         raise PackCorrupt(name, f"{MANIFEST_FILE} is not a manifest: {exc}.") from exc
     for field, value in fields.items():
         default = getattr(PackManifest(), field)
+        if field == "detector_inputs":
+            continue
         expected = str if default is None else type(default)
         if type(value) is not expected and not (expected is float and type(value) is int):
             raise PackCorrupt(name, f"{MANIFEST_FILE}: {field} must be of type {expected.__name__}.")
@@ -55,3 +62,18 @@ def write_manifest(directory: Path, manifest: PackManifest) -> None:
     fields = {name: getattr(manifest, name) for name in PackManifest.__slots__}
     text = json.dumps({name: value for name, value in fields.items() if value is not None}, indent=2)
     (directory / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _inputs(value: object) -> tuple[tuple[int, int], ...]:
+    """Return detector inputs. Raises ValueError for anything but one to four pairs of multiples of 32, up to 2,048."""
+    if isinstance(value, list) and 1 <= len(value) <= MOST_INPUTS:
+        sizes = [tuple(size) for size in value if isinstance(size, list) and len(size) == 2]
+        if len(sizes) == len(value) and all(_is_side(side) for size in sizes for side in size):
+            return tuple((width, height) for width, height in sizes)
+    raise ValueError(
+        f"expected detector_inputs of 1 to {MOST_INPUTS} pairs of multiples of {STEP_PX} up to {MOST_PX}, found {value}"
+    )
+
+
+def _is_side(value: object) -> bool:
+    return type(value) is int and value % STEP_PX == 0 and 0 < value <= MOST_PX

@@ -6,6 +6,7 @@ so that a report made elsewhere would not hold there. On a GPU use fp16 instead.
 """
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -133,8 +134,11 @@ def quantize_pack(
             default_threshold=pack.default_threshold,
             detector=DETECTOR_FILE,
             recogniser=RECOGNISER_FILE,
+            detector_inputs=pack.detector_inputs,
         )
         write_manifest(directory, manifest)
+        for licence in pack.directory.glob("LICENSE*"):
+            shutil.copyfile(licence, directory / licence.name)
         twin = open_pack(directory, name)
         detector, recogniser = verify_pack(twin)
         compared = compare(_look_again(twin, seen, threads, progress), people or {}, pack.default_threshold)

@@ -42,7 +42,6 @@ def application(
     secrets: TokenSecrets = SECRETS,
     echoes_request_id: bool = True,
     meters: Meters | None = None,
-    detector_input: tuple[int, int] = (640, 640),
 ) -> FastAPI:
     return create_api(
         Services(embedder, gallery, Live(tuning or IngressTuning())),
@@ -50,7 +49,6 @@ def application(
         CursorCodec(secrets.cursor_seed()),
         settings or ApiSettings(),
         meters=meters,
-        detector_input=detector_input,
         echoes_request_id=echoes_request_id,
     )
 

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from encoders.images.decoding import ImageLimits
 from encoders.pack_encoder import InsightFacePackEncoder
 from encoders.packs.directory import find_pack
+from encoders.packs.opencv import make_opencv_pack
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 STRIDES = (8, 16, 32)
@@ -32,6 +33,19 @@ def drawn_models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=["cpu", "openvino"])
 def drawn_encoder(request: pytest.FixtureRequest, drawn_models_dir: Path) -> InsightFacePackEncoder:
     return InsightFacePackEncoder(find_pack(drawn_models_dir, "drawn"), provider=request.param)
+
+
+@pytest.fixture(scope="session")
+def opencv_models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models directory with the pack that comes with the installation."""
+    models_dir = tmp_path_factory.mktemp("opencv")
+    make_opencv_pack(models_dir)
+    return models_dir
+
+
+@pytest.fixture(scope="session")
+def opencv_encoder(opencv_models_dir: Path) -> InsightFacePackEncoder:
+    return InsightFacePackEncoder(find_pack(opencv_models_dir, "opencv"), threads=2)
 
 
 @pytest.fixture(scope="session")

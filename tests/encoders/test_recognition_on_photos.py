@@ -23,13 +23,12 @@ UNKNOWN = "unknown"
 WHOLE_INPUT = AnalyzeOptions(input_sizes=((640, 640),))
 
 
-@pytest.fixture(scope="module")
-def gallery(real_encoder: InsightFacePackEncoder, photos: Path) -> dict[str, np.ndarray]:
+def gallery_of(encoder: InsightFacePackEncoder, photos: Path) -> dict[str, np.ndarray]:
     """Return the embeddings (n, 512) of each person."""
     largest = AnalyzeOptions(selection="largest")
     return {
         person.name: np.array(
-            [real_encoder.analyze(photo.read_bytes(), largest).faces[0].embedding for photo in sorted(person.iterdir())]
+            [encoder.analyze(photo.read_bytes(), largest).faces[0].embedding for photo in sorted(person.iterdir())]
         )
         for person in sorted((photos / "gallery").iterdir())
     }
@@ -80,21 +79,20 @@ def openvino_encoder(real_models_dir: Path) -> InsightFacePackEncoder:
     return InsightFacePackEncoder(find_pack(real_models_dir, "mini"), provider="openvino")
 
 
-@pytest.mark.parametrize("encoder", ["real_encoder", "openvino_encoder"])
-def test_every_probe_shows_the_people_that_it_shows(
-    encoder: str, request: pytest.FixtureRequest, photos: Path, gallery: dict[str, np.ndarray]
-) -> None:
-    real_encoder: InsightFacePackEncoder = request.getfixturevalue(encoder)
+@pytest.mark.parametrize("name", ["real_encoder", "openvino_encoder", "opencv_encoder"])
+def test_every_probe_shows_the_people_that_it_shows(name: str, request: pytest.FixtureRequest, photos: Path) -> None:
+    encoder: InsightFacePackEncoder = request.getfixturevalue(name)
+    gallery = gallery_of(encoder, photos)
     with (photos / "probes" / "truth.csv").open(newline="") as file:
         truth = {row["file"]: sorted(row["people"].split(";")) for row in csv.DictReader(file)}
 
     seen = {}
     for file_name in truth:
         people = []
-        for face in real_encoder.analyze((photos / "probes" / file_name).read_bytes(), AnalyzeOptions()).faces:
+        for face in encoder.analyze((photos / "probes" / file_name).read_bytes(), AnalyzeOptions()).faces:
             similarities = {name: float((known @ embedding_of(face)).max()) for name, known in gallery.items()}
             best = max(similarities, key=lambda name: similarities[name])
-            people.append(best if similarities[best] >= real_encoder.model.default_threshold else UNKNOWN)
+            people.append(best if similarities[best] >= encoder.model.default_threshold else UNKNOWN)
         seen[file_name] = sorted(people)
 
     assert seen == truth

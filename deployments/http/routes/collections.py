@@ -43,7 +43,7 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
         description=body.description,
         threshold=threshold,
         contract=contract_of(model),
-        detection=_detection(body.detection, context.detector_input),
+        detection=_detection(body.detection, model.detector_inputs),
         search_profile=SEARCH_PROFILE,
         capacity_rows=body.search.capacity_rows or settings.default_capacity,
         max_faces_per_person=body.search.max_faces_per_person or settings.default_max_faces_per_person,
@@ -122,8 +122,8 @@ async def delete_collection(
     return Response(status_code=204)
 
 
-def _detection(wanted: CollectionDetection, default_input: tuple[int, int]) -> DetectionProfile:
-    default = DetectionProfile((default_input,), threshold=0.5, nms_threshold=0.4, single_face_selection="largest")
+def _detection(wanted: CollectionDetection, default_inputs: tuple[tuple[int, int], ...]) -> DetectionProfile:
+    default = DetectionProfile(default_inputs, threshold=0.5, nms_threshold=0.4, single_face_selection="largest")
     sizes = wanted.input_sizes
     changes: dict[str, Any] = wanted.model_dump(exclude_none=True, exclude={"input_sizes"})
     if sizes is not None:

@@ -187,10 +187,9 @@ def test_every_known_pack_is_fully_described() -> None:
     assert DEFAULT_PACK in KNOWN_PACKS
     for name, known in KNOWN_PACKS.items():
         assert known.name == name
-        assert all(
-            len(digest) == 64 for digest in (known.archive_sha256, known.detector_sha256, known.recogniser_sha256)
-        )
-        assert "non-commercial" in known.licence
+        assert all(len(digest) == 64 for digest in (known.detector_sha256, known.recogniser_sha256))
+        assert (known.archive_sha256 is None) == (known.archive_bytes is None) == known.commercial_use
+        assert ("non-commercial" in known.licence) != known.commercial_use
 
 
 def test_the_text_of_no_file_is_taken_for_a_model(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ import pytest
 from configs.settings import ApiSettings
 from configs.tuning import IngressTuning
 from tests.deployments.colours import THRESHOLD, drawing
-from tests.deployments.service import Clients, application, client, code_of, create_collection, enroll, message_of
-from tests.deployments.tokens import token
+from tests.deployments.service import Clients, code_of, create_collection, enroll, message_of
 
 
 async def test_a_new_collection_has_the_defaults_of_model_and_deployment(clients: Clients) -> None:
@@ -217,13 +216,12 @@ async def test_the_refusal_says_where_what_was_expected_and_what_was_found(clien
     )
 
 
-async def test_a_new_collection_keeps_the_deployments_detector_input(clients: Clients) -> None:
-    app = application(clients.embedder, clients.gallery, detector_input=(320, 256))
+async def test_a_new_collection_keeps_the_inputs_at_which_the_model_looks(clients: Clients) -> None:
+    model = await clients.embedder.describe()
 
-    async with client(app, token(tenant=clients.tenant)) as api:
-        collection = await create_collection(api, "staff")
+    collection = await create_collection(clients(), "staff")
 
-    assert collection["detection"]["input_sizes"] == [[320, 256]]
+    assert collection["detection"]["input_sizes"] == [list(size) for size in model.detector_inputs]
 
 
 @pytest.mark.parametrize(
