@@ -99,14 +99,9 @@ def check_processor() -> Iterator[Finding]:
     if flags:
         vnni = has_vnni()
         yield Finding("ok", f"VNNI {'present' if vnni else 'absent'}: int8 models {'gain' if vnni else 'gain nothing'}")
-        gain = (
-            "present: OpenVINO gains much"
-            if multiplies_bfloat16_in_tiles()
-            else "absent: OpenVINO gains a tenth at most"
-        )
-        yield Finding(
-            "ok", f"AMX {'present' if amx else 'absent'}: OpenVINO gains {'much' if amx else 'a tenth at most'}"
-        )
+        amx = multiplies_bfloat16_in_tiles()
+        gain = "gains much" if amx else "gains a tenth at most"
+        yield Finding("ok", f"AMX {'present' if amx else 'absent'}: OpenVINO {gain}")
 
 
 def check_packs(models_dir: Path) -> Iterator[Finding]:
