@@ -10,7 +10,7 @@ from ray.serve import Deployment
 from configs.settings import EncoderSettings
 from configs.tuning import EmbedderTuning
 from deployments.inference.worker import InferenceWorker
-from deployments.ports import Seen
+from deployments.ports import EmbedderResult
 from deployments.telemetry.logs import join_serve_log
 from deployments.telemetry.loop_lag import watch_loop
 from deployments.telemetry.ray_metrics import RayMeters
@@ -42,7 +42,7 @@ class Embedder:
         """Take new knobs without a restart."""
         self._worker.tune(EmbedderTuning.model_validate(config))
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         """Return the faces of `image`. Raises ImageError."""
         return await self._worker.analyze(image, options)
 

@@ -9,7 +9,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, Overloaded, Seen, Unavailable
+from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, EmbedderResult, Overloaded, Unavailable
 from deployments.telemetry.metrics import CALL_SECONDS, Meters
 from deployments.telemetry.tracing import span
 from encoders.types import AnalyzeOptions, ModelDescription
@@ -27,7 +27,7 @@ class RemoteEmbedder:
         self._meters = meters
         self._by_reference = handle.options(_by_reference=True)
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         """Return the faces of `image`; asks another replica once if the first one dies. Raises ImageError."""
         try:
             return await self._analyze(image, options)
@@ -38,13 +38,13 @@ class RemoteEmbedder:
         """Return the models that run."""
         return cast(ModelDescription, await answer(self._handle.describe.remote(), "embedder"))
 
-    async def _analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def _analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         handle = self._by_reference if len(image) >= BY_REFERENCE_BYTES else self._handle
         started = time.perf_counter()
         try:
             with span("embedder.analyze") as current:
                 current.set_attribute("faceserve.image_bytes", len(image))
-                return cast(Seen, await answer(handle.analyze.remote(image, options), "embedder"))
+                return cast(EmbedderResult, await answer(handle.analyze.remote(image, options), "embedder"))
         finally:
             self._meters.record(CALL_SECONDS, time.perf_counter() - started, "embedder")
 

@@ -40,7 +40,7 @@ class Ingress:
         self._admission = Admission(settings.api.max_in_flight)
         self._secrets = read_token_secrets(os.environ)
         self._services = Services(
-            RemoteEmbedder(embedder, self._meters), remote_gallery(searcher, self._meters), live=self
+            RemoteEmbedder(embedder, self._meters), remote_gallery(searcher, self._meters), tuning_source=self
         )
 
     def reconfigure(self, config: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Seen:
+class EmbedderResult:
     """What a model saw in an image, and which model it was: replicas may differ while a new pack is rolled out.
 
     `waits`: how long the image waited for others, in times of what it took itself.
@@ -94,7 +94,7 @@ class Seen:
 class EmbedderPort(Protocol):
     """Turns photos into faces."""
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         """Return the faces of `image`. Raises ImageError, Overloaded or Unavailable."""
         ...
 
@@ -116,4 +116,4 @@ class Services:
 
     embedder: EmbedderPort
     gallery: Gallery
-    live: TuningSource
+    tuning_source: TuningSource

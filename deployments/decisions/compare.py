@@ -7,7 +7,7 @@ from deployments.decisions.photos import SelectedFace, selected
 from deployments.decisions.recognition import Decision, match_threshold, similarity, single_face_options
 from deployments.decisions.search import decided
 from deployments.decisions.side_by_side import side_by_side
-from deployments.ports import EmbedderPort, Seen, Services, Unavailable
+from deployments.ports import EmbedderPort, EmbedderResult, Services, Unavailable
 from encoders.errors import ImageError
 from encoders.types import AnalyzeOptions
 from store.types import Collection
@@ -42,19 +42,19 @@ async def compare_photos(
     photo, Overloaded and Unavailable.
     """
     options = single_face_options(None if collection is None else collection.detection)
-    seen_source, seen_target = await side_by_side(
-        _see(services.embedder, "source", source, options), _see(services.embedder, "target", target, options)
+    source_result, target_result = await side_by_side(
+        _analyze(services.embedder, "source", source, options), _analyze(services.embedder, "target", target, options)
     )
-    if seen_source.model.contract.id != seen_target.model.contract.id:  # while a new pack is rolled out
+    if source_result.model.contract.id != target_result.model.contract.id:  # while a new pack is rolled out
         raise Unavailable("embedder")
-    first, second = selected(seen_source, "source"), selected(seen_target, "target")
+    first, second = selected(source_result, "source"), selected(target_result, "target")
     if threshold is None:
-        default = match_threshold(seen_source.model, services.live.tuning)
+        default = match_threshold(source_result.model, services.tuning_source.tuning)
         threshold = default if collection is None else collection.threshold
     return Comparison(first, second, similarity(first.embedding, second.embedding), threshold)
 
 
-async def _see(embedder: EmbedderPort, name: str, photo: bytes, options: AnalyzeOptions) -> Seen:
+async def _analyze(embedder: EmbedderPort, name: str, photo: bytes, options: AnalyzeOptions) -> EmbedderResult:
     try:
         return await embedder.analyze(photo, options)
     except ImageError as error:

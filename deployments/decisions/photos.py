@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from deployments.decisions.errors import NoFaceFound
 from deployments.decisions.recognition import single_face_options
-from deployments.ports import EmbedderPort, Seen
+from deployments.ports import EmbedderPort, EmbedderResult
 from encoders.types import Analysis, Face, ModelDescription
 from store.types import DetectionProfile
 
@@ -45,10 +45,10 @@ async def select_face(
     return selected(await embedder.analyze(photo, single_face_options(detection)), name)
 
 
-def selected(seen: Seen, name: str = "image") -> SelectedFace:
+def selected(result: EmbedderResult, name: str = "image") -> SelectedFace:
     """Return the face that was selected. Raises NoFaceFound."""
-    if not seen.analysis.faces:
+    if not result.analysis.faces:
         raise NoFaceFound(name)
-    face = seen.analysis.faces[0]
+    face = result.analysis.faces[0]
     assert face.embedding is not None, "the options of a single face ask for its embedding"
-    return SelectedFace(face, face.embedding, seen.analysis, seen.model)
+    return SelectedFace(face, face.embedding, result.analysis, result.model)

@@ -27,7 +27,7 @@ from deployments.decisions.recognition import (
     trusted_embedding,
 )
 from deployments.decisions.side_by_side import side_by_side
-from deployments.ports import EmbedderPort, Seen, Services
+from deployments.ports import EmbedderPort, EmbedderResult, Services
 from encoders.errors import ImageError
 from store.types import Collection, EmbeddingSource, NewFace
 
@@ -91,7 +91,7 @@ async def review_photos(
     raises, Overloaded and Unavailable.
     """
     external = external_vectors(options, len(photos), collection)
-    seen = await analyze_photos(
+    results = await analyze_photos(
         services.embedder,
         photos,
         collection,
@@ -101,16 +101,22 @@ async def review_photos(
     accepted: list[tuple[int, NewFace]] = []
     rejected: list[Rejection] = []
     contract_id = collection.contract.id
-    for index, (photo, sight) in enumerate(zip(photos, seen, strict=True)):
+    for index, (photo, result) in enumerate(zip(photos, results, strict=True)):
         vector = None if external is None else trusted_embedding(external[index])
-        outcome = judge(sight, options.review_mode, services.live.tuning, collection, vector, external is not None)
+        outcome = judge(
+            result, options.review_mode, services.tuning_source.tuning, collection, vector, external is not None
+        )
         if isinstance(outcome, str):
             rejected.append(Rejection(index, photo.filename, outcome))
             continue
         accepted.append((index, outcome))
         # one replica on another model is enough for the store to refuse them all
-        if external is None and isinstance(sight, Seen) and sight.model.contract.id != collection.contract.id:
-            contract_id = sight.model.contract.id
+        if (
+            external is None
+            and isinstance(result, EmbedderResult)
+            and result.model.contract.id != collection.contract.id
+        ):
+            contract_id = result.model.contract.id
     if options.review_mode == "strict":
         conflicts = await find_look_alikes(
             services.gallery, tenant, collection, person_id, contract_id, [face.embedding for _, face in accepted]
@@ -130,8 +136,8 @@ async def review_photos(
 
 async def analyze_photos(
     embedder: EmbedderPort, photos: Sequence[Photo], collection: Collection, *, embeds: bool, counts_faces: bool
-) -> list[Seen | ImageError]:
-    """Return for each photo what was seen in it, or why it cannot be used; replicas work on them side by side.
+) -> list[EmbedderResult | ImageError]:
+    """Return for each photo what the embedder found in it, or why it cannot be used, in the order of `photos`.
 
     Raises what the embedder raises: Overloaded, Unavailable.
     """
@@ -140,7 +146,7 @@ async def analyze_photos(
         collection.detection, embed=embeds, crop=collection.save_face_crops, counts_faces=counts_faces
     )
 
-    async def analyze(photo: Photo) -> Seen | ImageError:
+    async def analyze(photo: Photo) -> EmbedderResult | ImageError:
         async with turns:
             try:
                 return await embedder.analyze(photo.content, options)
@@ -151,7 +157,7 @@ async def analyze_photos(
 
 
 def judge(
-    sight: Seen | ImageError,
+    result: EmbedderResult | ImageError,
     mode: ReviewMode,
     tuning: IngressTuning,
     collection: Collection,
@@ -159,16 +165,16 @@ def judge(
     is_external: bool,
 ) -> NewFace | str:
     """Return the face to enrol from one image, or the reason why there is none."""
-    if isinstance(sight, ImageError):
-        return sight.code
-    reason = review(sight.analysis, mode, tuning)
+    if isinstance(result, ImageError):
+        return result.code
+    reason = review(result.analysis, mode, tuning)
     if reason is not None:
         return reason
-    face = sight.analysis.faces[0]
+    face = result.analysis.faces[0]
     embedding = vector if is_external else face.embedding
     if embedding is None:
         return "invalid_external_embedding" if is_external else "invalid_embedding"
-    return new_face(sight.analysis, face, embedding, external=is_external, keeps_crop=collection.save_face_crops)
+    return new_face(result.analysis, face, embedding, external=is_external, keeps_crop=collection.save_face_crops)
 
 
 def external_vectors(options: EnrollmentOptions, image_count: int, collection: Collection) -> Sequence[Any] | None:

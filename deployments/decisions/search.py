@@ -151,20 +151,20 @@ async def identify_photo(
     `collection` and `threshold`: as for `search_by_photo`. Raises what the embedder and `Gallery.search` raise.
     """
     options = all_faces_options(collection.detection, max_faces=max_faces, embed=True)
-    seen = await services.embedder.analyze(photo, options)
-    faces = seen.analysis.faces
+    result = await services.embedder.analyze(photo, options)
+    faces = result.analysis.faces
     if not faces:
-        return Identified(seen.analysis, (), _or(threshold, collection.threshold))
+        return Identified(result.analysis, (), _or(threshold, collection.threshold))
     probes = np.stack([face.embedding for face in faces if face.embedding is not None])  # (faces, 512)
     # one more than asked for: the runner-up decides the margin also when the client wants one candidate
-    outcome = await services.gallery.search(tenant, collection.id, seen.model.contract.id, probes, max(2, limit))
+    outcome = await services.gallery.search(tenant, collection.id, result.model.contract.id, probes, max(2, limit))
     threshold = _or(threshold, outcome.threshold)
-    tuning = services.live.tuning
+    tuning = services.tuning_source.tuning
     identified = tuple(
         IdentifiedFace(face, identify(candidates, threshold, tuning), candidates[:limit])
         for face, candidates in zip(faces, outcome.candidates, strict=True)
     )
-    return Identified(seen.analysis, identified, threshold)
+    return Identified(result.analysis, identified, threshold)
 
 
 async def verify_person(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from deployments.ports import EmbedderPort, Overloaded, Seen
+from deployments.ports import EmbedderPort, EmbedderResult, Overloaded
 from encoders.types import AnalyzeOptions, ModelDescription
 
 # An image that waits for two others takes three times as long as alone. With less waiting an embedder would idle
@@ -97,7 +97,7 @@ class Admission:
         return now - self._refused_at < QUIET_S and now - self._narrow_since < LONGEST_S
 
 
-class Place:
+class AdmissionTicket:
     """What one request counts as: while its body is on its way as such, then as one of those under way."""
 
     def __init__(self, admission: Admission, *, may_need_embedder: bool, is_always_admitted: bool) -> None:
@@ -144,15 +144,15 @@ class AdmittedEmbedder:
         self._embedder = embedder
         self._admission = admission
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         """Return the faces of `image`. Raises ImageError, Overloaded or Unavailable."""
         try:
-            seen = await self._embedder.analyze(image, options)
+            result = await self._embedder.analyze(image, options)
         except Overloaded:
             self._admission.learn_refusal()
             raise
-        self._admission.learn_waits(seen.waits)
-        return seen
+        self._admission.learn_waits(result.waits)
+        return result
 
     async def describe(self) -> ModelDescription:
         """Return the models that run. Raises Unavailable."""

@@ -100,8 +100,8 @@ def idempotency_of(request: Request, content: BaseModel | str = "") -> Idempoten
     if isinstance(content, BaseModel):
         content = content.model_dump_json()
     # the scope's path: `request.url` puts it together with the Host header and the query, either of which may be broken
-    told = f"{request.method} {request.scope['path']}\n{content}"
-    return Idempotency(key=keys[0], fingerprint=hashlib.sha256(told.encode()).hexdigest())
+    content = f"{request.method} {request.scope['path']}\n{content}"
+    return Idempotency(key=keys[0], fingerprint=hashlib.sha256(content.encode()).hexdigest())
 
 
 def elapsed_ms(started: float) -> float:

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.http.admission import Admission, Place
+from deployments.http.admission import Admission, AdmissionTicket
 from deployments.http.outcomes import CLIENT_LEFT, Outcome, Outcomes, operation_of
 from deployments.http.problems import BodyTimeout, RequestTimeout, RequestTooLarge, code_of, problem_response
 from deployments.http.request_id import REQUEST_ID
@@ -64,7 +64,7 @@ class Gatekeeper:
             await self._serve(scope, receive, responder, request_id)
         finally:
             principal = scope["state"].get("principal")
-            self._outcomes.note(
+            self._outcomes.record(
                 Outcome(
                     request_id=request_id,
                     operation=operation_of(scope),
@@ -79,18 +79,18 @@ class Gatekeeper:
         limit_s = self._limits.request_timeout_s
         timeout = asyncio.timeout(limit_s)
         headers = Headers(scope=scope)
-        place = Place(
+        ticket = AdmissionTicket(
             self._admission,
             may_need_embedder=scope["method"] == "POST",  # images are posted
             is_always_admitted=_is_health(scope),
         )
         try:
             if scope["method"] in WITH_BODY and has_body(headers):
-                place.expect_body()
+                ticket.expect_body()
             else:
-                place.enter()
+                ticket.enter()
             body = BoundedBody(
-                receive, headers, self._limits.max_request_bytes, self._limits.body_timeout_s, on_whole=place.enter
+                receive, headers, self._limits.max_request_bytes, self._limits.body_timeout_s, on_whole=ticket.enter
             )
             async with timeout:
                 await self._app(scope, body.receive, responder.send)
@@ -100,7 +100,7 @@ class Gatekeeper:
             late = RequestTimeout(f"The request took longer than {limit_s:g} s.")
             await responder.fail(late if timeout.expired() else error, request_id, scope)
         finally:
-            place.leave()
+            ticket.leave()
 
 
 class BoundedBody:

@@ -1,4 +1,4 @@
-"""What is told of a request once it is over: measurements, one log line, and the last failures.
+"""What is recorded of a request once it is over: measurements, one log line, and the last failures.
 
 A log line says who (a hash of the tenant), what and how long. Never an image, an embedding, a token or a person's name.
 """
@@ -32,7 +32,7 @@ class Outcome:
 
 
 class Outcomes:
-    """Takes note of every request of one ingress replica."""
+    """Records every request of one ingress replica."""
 
     def __init__(self, meters: Meters, *, logs: bool) -> None:
         self._meters = meters
@@ -44,8 +44,8 @@ class Outcomes:
         """The last answers with a status of 500 or more, oldest first: when, which operation, which code."""
         return list(self._failures)
 
-    def note(self, outcome: Outcome) -> None:
-        """Take note of `outcome`."""
+    def record(self, outcome: Outcome) -> None:
+        """Record `outcome`."""
         self._meters.record(REQUESTS, 1, outcome.operation, str(outcome.status), outcome.code)
         self._meters.record(REQUEST_SECONDS, outcome.seconds, outcome.operation)
         if outcome.status >= 500:
@@ -53,7 +53,11 @@ class Outcomes:
             self._failures.append({"time": failed_at, "operation": outcome.operation, "code": outcome.code})
         if self._logs:
             LOGGER.info(
-                "%s %d, request %s", outcome.operation, outcome.status, outcome.request_id, extra=_told(outcome)
+                "%s %d, request %s",
+                outcome.operation,
+                outcome.status,
+                outcome.request_id,
+                extra=_to_log_fields(outcome),
             )
 
 
@@ -62,7 +66,7 @@ def operation_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "name", None) or "none")
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
+def _to_log_fields(outcome: Outcome) -> dict[str, Any]:
     return {
         "operation": outcome.operation,
         "status": outcome.status,

@@ -265,7 +265,7 @@ def allowed_methods(request: Request) -> list[str]:
 
 def validation_problem(errors: Sequence[Any]) -> Problem:
     """Return the problem that pydantic's `errors` are; it says where, what was expected and what was found."""
-    message = f"The request is malformed: {'; '.join(_told(error) for error in errors[:3])}."
+    message = f"The request is malformed: {'; '.join(_describe(error) for error in errors[:3])}."
     place = tuple(errors[0]["loc"])
     if place[:1] == ("metadata",):
         return InvalidMetadata(message)
@@ -276,13 +276,13 @@ def validation_problem(errors: Sequence[Any]) -> Problem:
     return InvalidRequest(message)
 
 
-def _told(error: Any) -> str:
+def _describe(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"] if part not in ("query", "path", "body"))
     if error["type"] == "value_error":  # one of ours, which says what it found
         return f"{place[:MAX_REPEATED] or 'body'}: {error['ctx']['error']}"
-    told = f"{place[:MAX_REPEATED] or 'body'}: {error['msg']}"
+    message = f"{place[:MAX_REPEATED] or 'body'}: {error['msg']}"
     value = error.get("input")
     if error["type"] == "extra_forbidden" or not isinstance(value, str | int | float | None):
-        return told
+        return message
     found = json.dumps(value, ensure_ascii=False)
-    return f"{told}; found {found if len(found) <= MAX_REPEATED else found[:MAX_REPEATED] + '...'}"
+    return f"{message}; found {found if len(found) <= MAX_REPEATED else found[:MAX_REPEATED] + '...'}"

@@ -1,4 +1,4 @@
-"""Collections as they were a moment ago, so that a search does not ask for what the last one was told."""
+"""Collections as they were a moment ago, so that a search does not ask for what the last search read."""
 
 import time
 from collections import OrderedDict

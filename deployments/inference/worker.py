@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from configs.tuning import EmbedderTuning
 from deployments.inference.batching import FaceBatcher
-from deployments.ports import Seen
+from deployments.ports import EmbedderResult
 from deployments.telemetry.image_meters import record_batch, record_image, record_waiting
 from deployments.telemetry.metrics import Meters, NoMeters
 from deployments.telemetry.tracing import trace_image
@@ -46,7 +46,7 @@ class InferenceWorker:
         """Use `tuning` from the next image on."""
         self._tuning = tuning
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         """Return the faces of `image`. Raises ImageError."""
         tuned = with_defaults(options, self._tuning)
         accepted_at = time.perf_counter()
@@ -60,7 +60,7 @@ class InferenceWorker:
         times = {"waited_s": max(0.0, time.perf_counter() - accepted_at - took_s), "took_s": took_s}
         record_image(self._meters, analysis, **times)
         trace_image(analysis, **times)
-        return Seen(analysis, self._encoder.model, waits=times["waited_s"] / max(took_s, 1e-3))
+        return EmbedderResult(analysis, self._encoder.model, waits=times["waited_s"] / max(took_s, 1e-3))
 
     async def describe(self) -> ModelDescription:
         """Return the models that run."""

@@ -25,7 +25,7 @@ class _Failed(Exception):
     """Stands in a log for an exception whose words may be a client's."""
 
 
-class Discreet(logging.Filter):
+class DropClientErrors(logging.Filter):
     """Drops records of requests that failed by what the client sent; of a defect it keeps the kind and the frames."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -38,7 +38,7 @@ class Discreet(logging.Filter):
         return status is None or status >= 500
 
 
-DISCREET = Discreet()
+DISCREET = DropClientErrors()
 
 
 def join_serve_log() -> None:

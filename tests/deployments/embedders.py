@@ -3,7 +3,7 @@
 import asyncio
 
 from deployments.inference.worker import InferenceWorker
-from deployments.ports import Seen
+from deployments.ports import EmbedderResult
 from encoders.types import AnalyzeOptions, ModelDescription
 
 
@@ -13,7 +13,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         raise self._error
 
     async def describe(self) -> ModelDescription:
@@ -28,7 +28,7 @@ class Held:
         self.waiting = asyncio.Event()
         self.let_go = asyncio.Event()
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         self.waiting.set()
         await self.let_go.wait()
         return await self._worker.analyze(image, options)

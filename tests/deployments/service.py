@@ -27,7 +27,7 @@ PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class FixedTuning:
     """The knobs of a test, which stay as they are."""
 
     tuning: IngressTuning
@@ -44,7 +44,7 @@ def application(
     meters: Meters | None = None,
 ) -> FastAPI:
     return create_api(
-        Services(embedder, gallery, Live(tuning or IngressTuning())),
+        Services(embedder, gallery, FixedTuning(tuning or IngressTuning())),
         TokenVerifier(secrets, TokenSettings()),
         CursorCodec(secrets.cursor_seed()),
         settings or ApiSettings(),

@@ -36,7 +36,7 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
     settings = context.settings
     threshold = body.threshold
     if threshold is None:
-        threshold = match_threshold(model, context.services.live.tuning)
+        threshold = match_threshold(model, context.services.tuning_source.tuning)
     new = NewCollection(
         id=body.id,
         name=body.name,

@@ -37,7 +37,7 @@ async def health(response: Response, context: Context) -> HealthResponse:
 async def models(context: Context) -> ModelsResponse:
     """Return the models that run, and their licence."""
     model = await context.services.embedder.describe()
-    return ModelsResponse.of(model, match_threshold(model, context.services.live.tuning))
+    return ModelsResponse.of(model, match_threshold(model, context.services.tuning_source.tuning))
 
 
 @router.get("/v1/system")
@@ -66,7 +66,7 @@ async def system(context: Context, caller: Caller) -> SystemResponse:
 
 
 def _limits(context: ApiContext) -> dict[str, Any]:
-    settings, tuning = context.settings, context.services.live.tuning
+    settings, tuning = context.settings, context.services.tuning_source.tuning
     return settings.model_dump() | tuning.model_dump()
 
 

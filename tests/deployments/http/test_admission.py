@@ -8,9 +8,9 @@ import pytest
 
 from configs.settings import ApiSettings
 from configs.tuning import EmbedderTuning
-from deployments.http.admission import BODIES_PER_PLACE, LONGEST_S, QUIET_S, Admission, Place
+from deployments.http.admission import BODIES_PER_PLACE, LONGEST_S, QUIET_S, Admission, AdmissionTicket
 from deployments.inference.worker import InferenceWorker
-from deployments.ports import Overloaded, Seen
+from deployments.ports import EmbedderResult, Overloaded
 from encoders.types import Analysis, AnalyzeOptions, ModelDescription
 from tests.deployments.colours import ColourEncoder, drawing
 from tests.deployments.service import Clients, code_of, message_of, raw
@@ -27,7 +27,7 @@ class Full:
         self.asked = 0
         self.waiting = 0
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         self.asked += 1
         if self.waiting == self._places:
             raise Overloaded()
@@ -89,19 +89,19 @@ class Clock:
         return self.now_s
 
 
-def place(admission: Admission) -> Place:
-    return Place(admission, may_need_embedder=True, is_always_admitted=False)
+def ticket(admission: Admission) -> AdmissionTicket:
+    return AdmissionTicket(admission, may_need_embedder=True, is_always_admitted=False)
 
 
 def test_bodies_on_their_way_hold_no_places_and_have_a_bound_of_their_own() -> None:
     admission = Admission(most=2)
-    arriving = [place(admission) for _ in range(2 * BODIES_PER_PLACE)]
+    arriving = [ticket(admission) for _ in range(2 * BODIES_PER_PLACE)]
     for each in arriving:
         each.expect_body()
 
     with pytest.raises(Overloaded):
-        place(admission).expect_body()
-    without_body = place(admission)
+        ticket(admission).expect_body()
+    without_body = ticket(admission)
     without_body.enter()
     arriving[0].enter()
     with pytest.raises(Overloaded):
@@ -111,11 +111,15 @@ def test_bodies_on_their_way_hold_no_places_and_have_a_bound_of_their_own() -> N
     arriving[1].enter()
 
 
-def test_a_place_is_given_back_once_however_far_its_request_came() -> None:
+def test_a_ticket_is_given_back_once_however_far_its_request_came() -> None:
     admission = Admission(most=1)
-    for steps in ([Place.expect_body], [Place.enter], [Place.expect_body, Place.enter, Place.enter]):
+    for steps in (
+        [AdmissionTicket.expect_body],
+        [AdmissionTicket.enter],
+        [AdmissionTicket.expect_body, AdmissionTicket.enter, AdmissionTicket.enter],
+    ):
         for _ in range(2 * BODIES_PER_PLACE):
-            one = place(admission)
+            one = ticket(admission)
             for step in steps:
                 step(one)
             one.leave()

@@ -7,7 +7,7 @@ from configs.tuning import IngressTuning
 from deployments.http import health
 from deployments.http.health import HealthCheck
 from deployments.ports import Services, Unavailable
-from tests.deployments.service import Live
+from tests.deployments.service import FixedTuning
 
 
 class Parts:
@@ -28,7 +28,7 @@ class Parts:
 
 
 def check_of(parts: Parts) -> HealthCheck:
-    return HealthCheck(Services(cast(Any, parts), cast(Any, parts), Live(IngressTuning())))
+    return HealthCheck(Services(cast(Any, parts), cast(Any, parts), FixedTuning(IngressTuning())))
 
 
 async def test_many_who_ask_at_once_are_one_question() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from deployments.inference.worker import InferenceWorker
-from deployments.ports import Seen
+from deployments.ports import EmbedderResult
 from encoders.types import AnalyzeOptions, ModelDescription
 from tests.deployments.colours import drawing
 from tests.deployments.service import Clients, create_collection, enroll, multipart
@@ -18,7 +18,7 @@ class OnItsSide:
     def __init__(self, worker: InferenceWorker) -> None:
         self._worker = worker
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         seen = await self._worker.analyze(image, options)
         return replace(seen, analysis=replace(seen.analysis, rotation=90))
 

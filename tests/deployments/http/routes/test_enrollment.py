@@ -12,7 +12,7 @@ import pytest
 from configs.settings import ApiSettings
 from deployments.decisions.review import IMAGES_AT_ONCE
 from deployments.inference.worker import InferenceWorker
-from deployments.ports import Overloaded, Seen
+from deployments.ports import EmbedderResult, Overloaded
 from encoders.types import AnalyzeOptions, ModelDescription
 from store.gallery import Gallery
 from tests.deployments.colours import ColourEncoder, Person, drawing, embedding
@@ -268,7 +268,7 @@ class TwoModels:
         self._upgraded = drawing(hue)
         self._model = ColourEncoder("2").model
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         seen = await self._worker.analyze(image, options)
         return replace(seen, model=self._model) if image == self._upgraded else seen
 
@@ -299,7 +299,7 @@ async def test_two_models_are_not_compared(clients: Clients, colours: InferenceW
 class Busy:
     """An embedder whose queue is full."""
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         raise Overloaded()
 
     async def describe(self) -> ModelDescription:
@@ -313,7 +313,7 @@ class Counting:
         self._worker = worker
         self._now = self.most = 0
 
-    async def analyze(self, image: bytes, options: AnalyzeOptions) -> Seen:
+    async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         self._now += 1
         self.most = max(self.most, self._now)
         seen = await self._worker.analyze(image, options)
