@@ -204,6 +204,13 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
             assert anchor in anchors(linked.read_text(encoding="utf-8")), f"{target}#{anchor}"
 
 
+@every_page
+def test_every_file_that_is_named_with_its_folder_exists(path: Path) -> None:
+    folders = r"(?:configs|encoders|store|deployments|locustfiles|tests|docs)"
+    for name in re.findall(rf"`({folders}/[\w./-]*)`", path.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name
+
+
 def test_every_page_of_the_manual_is_linked_from_its_index() -> None:
     for path in DOCS.glob("*.md"):
         assert path.name == "README.md" or f"({path.name})" in page("README.md"), path.name
