@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.ports import GALLERY_OPERATIONS, GALLERY_READS, EmbedderResult, Overloaded, Unavailable
+from deployments.gallery_port import GALLERY_OPERATIONS, GalleryPort
+from deployments.ports import EmbedderResult, Overloaded, Unavailable
 from deployments.telemetry.metrics import CALL_SECONDS, Meters
 from deployments.telemetry.tracing import span
 from encoders.types import AnalyzeOptions, ModelDescription
-from store.gallery import Gallery
 
 # gRPC, which the throughput profile turns on, takes messages of 4 MB; from 1 MB on shared memory is faster.
 BY_REFERENCE_BYTES = 2**20
@@ -49,8 +49,8 @@ class RemoteEmbedder:
             self._meters.record(CALL_SECONDS, time.perf_counter() - started, "embedder")
 
 
-class RemoteGallery:
-    """The gallery behind a handle. Every name in GALLERY_OPERATIONS is a method with the gallery's own signature.
+class RemoteExecution:
+    """Carries out the gallery's operations behind a handle.
 
     A read asks another replica once if the first one dies; a write never, since it may have happened.
     """
@@ -59,29 +59,24 @@ class RemoteGallery:
         self._handle = handle
         self._meters = meters
 
-    def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
-        if operation not in GALLERY_OPERATIONS:
-            raise AttributeError(operation)
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                with span(f"search.{operation}"):
-                    try:
-                        return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
-                    except Unavailable:
-                        if operation not in GALLERY_READS:
-                            raise
-                        return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
-            finally:
-                self._meters.record(CALL_SECONDS, time.perf_counter() - started, "search")
-
-        return call
+    async def __call__(self, operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], /) -> Any:
+        """Return what the gallery's `operation` returns. Raises StoreError, Overloaded or Unavailable."""
+        started = time.perf_counter()
+        try:
+            with span(f"search.{operation}"):
+                try:
+                    return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+                except Unavailable:
+                    if GALLERY_OPERATIONS[operation] == "write":
+                        raise
+                    return await answer(self._handle.execute.remote(operation, args, kwargs), "database")
+        finally:
+            self._meters.record(CALL_SECONDS, time.perf_counter() - started, "search")
 
 
-def remote_gallery(handle: DeploymentHandle[Any], meters: Meters) -> Gallery:
-    """Return the gallery behind `handle`, typed as what it stands for, so that every call is checked."""
-    return cast(Gallery, RemoteGallery(handle, meters))
+def remote_gallery(handle: DeploymentHandle[Any], meters: Meters) -> GalleryPort:
+    """Return the gallery behind `handle`."""
+    return GalleryPort(RemoteExecution(handle, meters))
 
 
 async def answer(response: Awaitable[Any], part: str) -> Any:

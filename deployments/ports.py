@@ -4,57 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from configs.tuning import IngressTuning
+from deployments.gallery_port import GalleryPort
 from encoders.types import Analysis, AnalyzeOptions, ModelDescription
-from store.gallery import Gallery
-
-# Every operation that the HTTP layer uses on the store; over a handle nothing else can be called.
-GALLERY_OPERATIONS = frozenset(
-    {
-        "ping",
-        "statistics",
-        "prepare_enrollment",
-        "create_collection",
-        "get_collection",
-        "list_collections",
-        "update_collection",
-        "delete_collection",
-        "enroll_person",
-        "get_person",
-        "list_persons",
-        "update_person",
-        "delete_person",
-        "merge_person",
-        "add_faces",
-        "list_faces",
-        "get_face",
-        "delete_face",
-        "delete_faces",
-        "move_face",
-        "face_crop",
-        "face_embedding",
-        "search",
-        "verify",
-    }
-)
-
-# Those that change nothing: they may be asked again when a replica dies with the answer.
-GALLERY_READS = frozenset(
-    {
-        "ping",
-        "statistics",
-        "prepare_enrollment",
-        "get_collection",
-        "list_collections",
-        "get_person",
-        "list_persons",
-        "list_faces",
-        "get_face",
-        "face_crop",
-        "face_embedding",
-        "search",
-        "verify",
-    }
-)
 
 
 class Overloaded(Exception):
@@ -115,5 +66,5 @@ class Services:
     """The collaborators of the HTTP layer."""
 
     embedder: EmbedderPort
-    gallery: Gallery
+    gallery: GalleryPort
     tuning_source: TuningSource

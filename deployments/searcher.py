@@ -12,7 +12,7 @@ from ray.serve import Deployment
 from configs.secrets import read_database_url
 from configs.settings import StoreSettings
 from configs.tuning import SearchTuning
-from deployments.ports import GALLERY_OPERATIONS
+from deployments.gallery_port import GALLERY_OPERATIONS
 from deployments.telemetry.logs import join_serve_log
 from deployments.telemetry.loop_lag import stop_watching, watch_loop
 from deployments.telemetry.metrics import POOL_CONNECTIONS, SEARCHES, STORE_SECONDS

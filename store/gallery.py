@@ -7,21 +7,18 @@ Whatever is not there, or is another tenant's, raises CollectionNotFound, Person
 raises StoreUnavailable while the database is away.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from store.calibration import calibration_table
 from store.calibration.advancing import advance
-from store.database.driver import Connection
-from store.database.pool import Database, PoolSettings, PoolUsage
-from store.search.searching import SearchSettings, search_collection, verify_person
-from store.search.sign_shelf import SignShelf
+from store.marks import read, write
+from store.opened import OpenGallery
+from store.search.searching import search_collection, verify_person
 from store.tables import collection_table, enrollment, face_table, person_table
-from store.tables.idempotency import once
 from store.types import (
     Calibration,
     CalibrationScores,
@@ -38,121 +35,55 @@ from store.types import (
     Statistics,
     Verification,
 )
-from store.upkeep.purging import purge_some
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
-class Gallery:
-    """An open gallery."""
+class Gallery(OpenGallery):
+    """An open gallery with its operations."""
 
-    def __init__(self, database: Database, settings: SearchSettings, sign_faces: int) -> None:
-        self._database = database
-        self._settings = settings
-        self._signs = SignShelf(database, sign_faces)
-
-    @classmethod
-    async def open(
-        cls,
-        url: str,
-        *,
-        min_connections: int = 1,
-        max_connections: int = 4,
-        statement_timeout_s: float = 5.0,
-        ef_search: int = 200,
-        exact_below: int = 20_000,
-        rerank: int = 40,
-        sign_faces: int = 0,
-        wait_s: float = 30.0,
-    ) -> Self:
-        """Connect to a migrated database, trying for `wait_s` while it is not reachable.
-
-        See `PoolSettings` and `SearchSettings` for what the settings mean; ValueError where one is out of bounds.
-        `sign_faces`: of how many faces of large collections the signs are kept in memory, 72 bytes each.
-        Raises StoreUnavailable, SchemaMismatch, UnsupportedDatabase.
-        """
-        pool = PoolSettings(min_connections, max_connections, ef_search, statement_timeout_s)
-        settings = SearchSettings(exact_below, rerank)
-        return cls(await Database.open(url, pool, wait_s=wait_s), settings, sign_faces)
-
-    @property
-    def settings(self) -> SearchSettings:
-        """How is searched at present."""
-        return self._settings
-
-    @property
-    def pool_usage(self) -> PoolUsage:
-        """The connections at present."""
-        return self._database.usage
-
-    async def close(self) -> None:
-        """Close the connections, after the operations under way."""
-        await self._signs.close()
-        await self._database.close()
-
-    async def reconfigure(
-        self,
-        *,
-        ef_search: int | None = None,
-        exact_below: int | None = None,
-        rerank: int | None = None,
-        sign_faces: int | None = None,
-    ) -> None:
-        """Change how is searched, while searches run. Raises ValueError for values out of bounds."""
-        changes = {"exact_below": exact_below, "rerank": rerank}
-        settings = replace(self._settings, **{name: value for name, value in changes.items() if value is not None})
-        if ef_search not in (None, self._database.settings.ef_search):
-            await self._database.change_ef_search(ef_search)
-        self._settings = settings
-        if sign_faces is not None:
-            self._signs.resize(sign_faces)
-
-    async def signs_read(self) -> None:
-        """Return when the signs that searches have asked for are in memory, or could not be read."""
-        await self._signs.settled()
-
-    async def purge(self) -> None:
-        """Remove what force-deleted collections held, and idempotency keys that have expired."""
-        while await self._database.write(purge_some):
-            pass
-
+    @read
     async def ping(self) -> None:
         """Return if the database answers."""
         await self._database.read(lambda connection: connection.execute("select 1"))
 
+    @read
     async def statistics(self, tenant: str) -> Statistics:
         """Return how much the tenant has stored."""
         return await self._read(collection_table.statistics, tenant)
 
+    @write
     async def create_collection(
         self, tenant: str, new: NewCollection, *, idempotency: Idempotency | None = None
     ) -> Collection:
         """Create a collection. Raises CollectionExists."""
         return await self._write(idempotency, "collection", collection_table.create, tenant, new)
 
+    @read
     async def get_collection(self, tenant: str, id: str) -> Collection:
         """Return the collection."""
         return await self._read(collection_table.get, tenant, id)
 
+    @read
     async def list_collections(
         self, tenant: str, *, after: str | None = None, limit: int = 50, granted: Sequence[str] | None = None
     ) -> tuple[Collection, ...]:
         """Return collections by ascending id, those after `after`. `granted`: ids or globs with * and ?."""
         return await self._read(collection_table.list_page, tenant, after=after, limit=limit, granted=granted)
 
+    @write
     async def update_collection(
         self, tenant: str, id: str, changes: Mapping[str, Any], *, idempotency: Idempotency | None = None
     ) -> Collection:
         """Change properties, see `collection_table.UPDATABLE`. Raises CollectionCapacityExceeded, InvalidValue."""
         return await self._write(idempotency, "collection", collection_table.update, tenant, id, changes)
 
+    @write
     async def delete_collection(
         self, tenant: str, id: str, *, force: bool = False, idempotency: Idempotency | None = None
     ) -> None:
         """Delete the collection; the index keeper removes its rows. Raises CollectionNotEmpty unless `force`."""
         await self._write(idempotency, "nothing", collection_table.delete, tenant, id, force=force)
 
+    @read
     async def prepare_enrollment(
         self, tenant: str, collection: str, *, person: str | None = None, idempotency: Idempotency | None = None
     ) -> Collection | Replay:
@@ -162,6 +93,7 @@ class Gallery:
         """
         return await self._read(enrollment.prepare, tenant, collection, person, idempotency)
 
+    @write
     async def enroll_person(
         self,
         tenant: str,
@@ -177,16 +109,19 @@ class Gallery:
             idempotency, "enrollment", enrollment.enroll_person, tenant, collection, new, faces, contract_id
         )
 
+    @read
     async def get_person(self, tenant: str, collection: str, id: str) -> Person:
         """Return the person."""
         return await self._read(person_table.get, tenant, collection, id)
 
+    @read
     async def list_persons(
         self, tenant: str, collection: str, *, after: str | None = None, limit: int = 50, search: str | None = None
     ) -> tuple[Person, ...]:
         """Return persons by ascending id, those after `after`. `search`: part of an id, name or external id."""
         return await self._read(person_table.list_page, tenant, collection, after=after, limit=limit, search=search)
 
+    @write
     async def update_person(
         self,
         tenant: str,
@@ -199,12 +134,14 @@ class Gallery:
         """Change name, external_id or metadata. Raises ExternalIdExists, InvalidValue."""
         return await self._write(idempotency, "person", person_table.update, tenant, collection, id, changes)
 
+    @write
     async def delete_person(
         self, tenant: str, collection: str, id: str, *, idempotency: Idempotency | None = None
     ) -> None:
         """Delete the person with all faces."""
         await self._write(idempotency, "nothing", enrollment.delete_person, tenant, collection, id)
 
+    @write
     async def merge_person(
         self, tenant: str, collection: str, source: str, target: str, *, idempotency: Idempotency | None = None
     ) -> Person:
@@ -214,6 +151,7 @@ class Gallery:
         """
         return await self._write(idempotency, "person", enrollment.merge_person, tenant, collection, source, target)
 
+    @write
     async def add_faces(
         self,
         tenant: str,
@@ -232,30 +170,36 @@ class Gallery:
             idempotency, "faces", enrollment.add_faces, tenant, collection, person, faces, contract_id
         )
 
+    @read
     async def list_faces(
         self, tenant: str, collection: str, person: str, *, after: str | None = None, limit: int = 50
     ) -> tuple[FaceRecord, ...]:
         """Return the person's faces, oldest first, those after the face `after`."""
         return await self._read(face_table.list_page, tenant, collection, person, after=after, limit=limit)
 
+    @read
     async def get_face(self, tenant: str, collection: str, person: str, id: str) -> FaceRecord:
         """Return the face."""
         return await self._read(face_table.get, tenant, collection, person, id)
 
+    @read
     async def face_crop(self, tenant: str, collection: str, person: str, id: str) -> bytes:
         """Return the saved JPEG of the face. Raises FaceImageNotFound."""
         return await self._read(face_table.crop, tenant, collection, person, id)
 
+    @read
     async def face_embedding(self, tenant: str, collection: str, id: str, contract_id: str) -> npt.NDArray[np.float32]:
         """Return the embedding, float32 (512,), of a face of any person. Raises CollectionModelMismatch."""
         return await self._read(face_table.embedding, tenant, collection, id, contract_id)
 
+    @write
     async def delete_face(
         self, tenant: str, collection: str, person: str, id: str, *, idempotency: Idempotency | None = None
     ) -> None:
         """Delete the face."""
         await self._write(idempotency, "nothing", enrollment.delete_face, tenant, collection, person, id)
 
+    @write
     async def delete_faces(
         self,
         tenant: str,
@@ -268,6 +212,7 @@ class Gallery:
         """Delete these faces, or all for None; return how many there were. Unknown ids are passed over."""
         return await self._write(idempotency, "count", enrollment.delete_faces, tenant, collection, person, ids)
 
+    @write
     async def move_face(
         self,
         tenant: str,
@@ -281,6 +226,7 @@ class Gallery:
         """Give the face to another person of the collection. Raises PersonFaceLimitExceeded."""
         return await self._write(idempotency, "face", enrollment.move_face, tenant, collection, person, id, to_person)
 
+    @read
     async def search(
         self,
         tenant: str,
@@ -312,54 +258,37 @@ class Gallery:
             find_signs=self._signs.get,
         )
 
+    @read
     async def verify(
         self, tenant: str, collection: str, person: str, contract_id: str, probes: npt.NDArray[np.float32]
     ) -> Verification:
         """Return for each of `probes`, float32 (n, 512), the person's nearest face. Raises CollectionModelMismatch."""
         return await self._read(verify_person, tenant, collection, person, contract_id, probes)
 
+    @write
     async def start_calibration(
         self, tenant: str, collection: str, persons: int, *, idempotency: Idempotency | None = None
     ) -> Calibration:
         """Begin to compare up to `persons` random persons with everybody else. Raises InvalidValue."""
         return await self._write(idempotency, "calibration", calibration_table.start, tenant, collection, persons)
 
+    @write
     async def advance_calibration(self, tenant: str, collection: str, id: str, budget_s: float) -> Calibration:
         """Compare for about `budget_s` seconds, or to the end; may be repeated. Raises CalibrationNotFound."""
         await advance(self._database, tenant, collection, id, budget_s)
         return await self.get_calibration(tenant, collection, id)
 
+    @read
     async def get_calibration(self, tenant: str, collection: str, id: str) -> Calibration:
         """Return the calibration. Raises CalibrationNotFound."""
         return await self._read(calibration_table.get, tenant, collection, id)
 
+    @read
     async def list_calibrations(self, tenant: str, collection: str) -> tuple[Calibration, ...]:
         """Return the calibrations of the collection that are kept, at most 20, newest first."""
         return await self._read(calibration_table.list_all, tenant, collection)
 
+    @read
     async def calibration_scores(self, tenant: str, collection: str, id: str) -> CalibrationScores:
         """Return what the calibration has found so far. Raises CalibrationNotFound."""
         return await self._read(calibration_table.scores, tenant, collection, id)
-
-    async def _read(
-        self,
-        operation: Callable[Concatenate[Connection, str, P], Awaitable[T]],
-        tenant: str,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        return await self._database.read(lambda connection: operation(connection, tenant, *args, **kwargs))
-
-    async def _write(
-        self,
-        idempotency: Idempotency | None,
-        kind: str,
-        operation: Callable[Concatenate[Connection, str, P], Awaitable[T]],
-        tenant: str,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        async def run(connection: Connection) -> T:
-            return await operation(connection, tenant, *args, **kwargs)
-
-        return await self._database.write(lambda connection: once(connection, tenant, idempotency, kind, run))

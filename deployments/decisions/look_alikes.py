@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.decisions.recognition import similarity
-from store.gallery import Gallery
+from deployments.gallery_port import GalleryPort
 from store.types import Collection
 
 Conflict = Mapping[str, float | str]  # how similar the face is to its own person and to another, and to whom
 
 
 async def find_look_alikes(
-    gallery: Gallery,
+    gallery: GalleryPort,
     tenant: str,
     collection: Collection,
     person_id: str | None,

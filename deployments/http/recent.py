@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 
-from store.gallery import Gallery
+from deployments.gallery_port import GalleryPort
 from store.types import Collection
 
 MAX_AGE_S = 2.0  # how long another ingress replica may go on with a detection profile that was changed
@@ -17,7 +17,7 @@ class RecentCollections:
     finds out whether the collection is still there and which threshold it has.
     """
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: GalleryPort) -> None:
         self._gallery = gallery
         self._known: OrderedDict[tuple[str, str], tuple[float, Collection]] = OrderedDict()
 

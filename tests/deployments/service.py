@@ -1,7 +1,7 @@
 """The service under test: the real application over the real store, called in process, as a client sees it."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from configs.secrets import TokenSecrets
 from configs.settings import ApiSettings, TokenSettings
 from configs.tuning import IngressTuning
+from deployments.gallery_port import GalleryPort
 from deployments.http.access.tokens import TokenVerifier
 from deployments.http.app import create_api
 from deployments.http.cursors import CursorCodec
@@ -33,6 +34,15 @@ class FixedTuning:
     tuning: IngressTuning
 
 
+def in_process(gallery: Gallery) -> GalleryPort:
+    """Return the port to a gallery of this process."""
+
+    async def execute(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], /) -> Any:
+        return await getattr(gallery, operation)(*args, **kwargs)
+
+    return GalleryPort(execute)
+
+
 def application(
     embedder: EmbedderPort,
     gallery: Gallery,
@@ -44,7 +54,7 @@ def application(
     meters: Meters | None = None,
 ) -> FastAPI:
     return create_api(
-        Services(embedder, gallery, FixedTuning(tuning or IngressTuning())),
+        Services(embedder, in_process(gallery), FixedTuning(tuning or IngressTuning())),
         TokenVerifier(secrets, TokenSettings()),
         CursorCodec(secrets.cursor_seed()),
         settings or ApiSettings(),
