@@ -278,7 +278,8 @@ def announce(options: UpOptions, settings: ServiceSettings, secret: str, console
     print(f"export FACESERVE_TOKEN={token}\n")
     print(f'curl -s -H "Authorization: Bearer {token}" {url}/v1/models\n', flush=True)
     console.print(
-        "Then `faceserve demo` in another terminal. Ctrl-C stops the service and keeps the data.", soft_wrap=True
+        "Now try `uv run faceserve demo` in another terminal. Ctrl-C stops the service and keeps the data.",
+        soft_wrap=True,
     )
 
 
