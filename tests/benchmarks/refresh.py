@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from encoders.packs.catalog import OPENCV_PACK
+
 FACESERVE = Path(sys.executable).parent / "faceserve"
 PICTURES = 24
 
@@ -55,6 +57,7 @@ def measurements(options: argparse.Namespace, pictures: list[str]) -> Mapping[st
         real = f"--models-dir={options.real.parent}"
         commands |= {
             "ladder_real": ["ladder", real, seconds, *serve(options, options.real.name), *photos],
+            "ladder_opencv": ["ladder", models, seconds, *serve(options, OPENCV_PACK), *photos],
             "small_first": [
                 *("small_first", "bench_l", "bench_l_int8", models),
                 *(f"--real={options.real}", f"--photos={options.photos}"),

@@ -13,12 +13,15 @@ import asyncpg
 import numpy as np
 import pytest
 
+from encoders.types import Box
 from store.embedded.local import LocalPostgres
 from tests.benchmarks import plots
 from tests.benchmarks.encoders import gpu
 from tests.benchmarks.machine import role_of
 from tests.benchmarks.packs.packs import make_pack
 from tests.benchmarks.results import table
+from tests.benchmarks.serving.agreement import overlap
+from tests.benchmarks.serving.baselines import baselines_of
 from tests.benchmarks.serving.galleries import Gallery, best_match, fill
 from tests.benchmarks.serving.load import apply_load, summarise
 from tests.benchmarks.serving.serving import Configuration, configuration
@@ -29,6 +32,16 @@ def test_a_rung_says_its_pack_its_provider_and_its_shape() -> None:
     assert configuration("bench_l:openvino:4x2") == Configuration("bench_l", "openvino", 4, 2)
     assert configuration("bench_l").provider == "cpu"
     assert configuration("bench_l:openvino:4x2").label == "bench_l, openvino, 4 x 2"
+
+
+def test_a_pack_is_measured_beside_the_usual_code_around_its_models() -> None:
+    assert {baseline.models for baseline in baselines_of("opencv")} == {"opencv"}
+    assert {baseline.models for baseline in baselines_of("bench_l")} == {"insightface"}
+
+
+def test_half_a_box_overlaps_a_whole_one_by_half() -> None:
+    assert overlap(Box(0, 0, 10, 10), Box(0, 0, 5, 10)) == 0.5
+    assert overlap(Box(0, 0, 10, 10), Box(20, 0, 30, 10)) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """From the plain baselines to this service and on to the limit, in one run, with the same models and photos.
 
 Rungs: FastAPI with FaceAnalysis on the event loop, searching 10,000 faces kept as arrays, then in pgvector; without a
-search, on the event loop, in a thread pool, and with more uvicorn workers; this service; the same work in process. Only
-ratios within one run mean something: the load runs on the same cores as what it measures.
+search, on the event loop, in a thread pool, and with more uvicorn workers; this service; the same work in process. With
+the pack `opencv` FastAPI has OpenCV's own classes, searches nothing, and looks at whole photos or at 640 px.
+
+Only ratios within one run mean something: the load runs on the same cores as what it measures.
 """
 
 import argparse
@@ -11,37 +13,19 @@ import itertools
 import math
 import statistics
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from encoders.packs.catalog import OPENCV_PACK
 from tests.benchmarks import plots
 from tests.benchmarks.results import publish, table
-from tests.benchmarks.serving.galleries import FACES, Gallery, search_times_ms
+from tests.benchmarks.serving.agreement import agreement
+from tests.benchmarks.serving.baselines import baselines_of
+from tests.benchmarks.serving.galleries import FACES, search_times_ms
 from tests.benchmarks.serving.load import Load
 from tests.benchmarks.serving.rungs import Rung, in_process, measure
 from tests.benchmarks.serving.serving import Configuration, configuration, plain_server, service
 
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """A way in which such a service is usually built. `mode`: inference on the event `loop` or in `threads`."""
-
-    label: str
-    mode: str
-    workers: int = 1
-    gallery: Gallery = "none"
-
-
-BASELINES = (
-    Baseline("FastAPI, event loop, array search", "loop", gallery="array"),
-    Baseline("FastAPI, event loop, pgvector", "loop", gallery="pgvector"),
-    Baseline("FastAPI, event loop", "loop"),
-    Baseline("FastAPI, event loop, 2 workers", "loop", 2),
-    Baseline("FastAPI, event loop, 4 workers", "loop", 4),
-    Baseline("FastAPI, thread pool", "threads"),
-    Baseline("FastAPI, thread pool, 2 workers", "threads", 2),
-    Baseline("FastAPI, thread pool, 4 workers", "threads", 4),
-)
 SERVED = "faceserve, "
 
 
@@ -66,8 +50,10 @@ def main() -> None:
         show(rung)
         rungs.append(rung)
     conclusions = conclude(rungs)
+    if options.pack == OPENCV_PACK:
+        conclusions += f"\n- {agreement(options.models_dir, options.photos)}"
+    searches = {} if options.skip_baselines or options.pack == OPENCV_PACK else measure_searches()
     print(conclusions)
-    searches = {} if options.skip_baselines else measure_searches()
     for gallery, times_ms in searches.items():
         print(f"{gallery}, {FACES} faces: p50 {statistics.median(times_ms):.1f} ms")
     if options.write:
@@ -77,9 +63,8 @@ def main() -> None:
 def climb(options: argparse.Namespace) -> Iterator[Rung]:
     """Measure one rung after the other."""
     photos = [photo.read_bytes() for photo in options.photos]
-    for baseline in () if options.skip_baselines else BASELINES:
-        models = options.models_dir / options.pack
-        with plain_server(models, baseline.mode, baseline.workers, baseline.gallery) as served:
+    for baseline in () if options.skip_baselines else baselines_of(options.pack):
+        with plain_server(baseline, options.models_dir / options.pack) as served:
             yield measure(baseline.label, served, photos, options.seconds)
     for wanted in options.serve or (Configuration(options.pack),):
         with service(options.models_dir, wanted, photos[0]) as served:

@@ -17,7 +17,8 @@ import httpx
 import psutil
 
 from store.embedded.local import temporary_postgres
-from tests.benchmarks.serving.galleries import Gallery, fill
+from tests.benchmarks.serving.baselines import APPLICATIONS, Baseline
+from tests.benchmarks.serving.galleries import fill
 from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
@@ -61,24 +62,20 @@ def configuration(text: str) -> Configuration:
 
 
 @contextlib.contextmanager
-def plain_server(models: Path, mode: str, workers: int, gallery: Gallery) -> Iterator[Served]:
-    """Run a baseline: uvicorn with so many `workers`, its inference on the event `loop` or in `threads`."""
+def plain_server(baseline: Baseline, pack: Path) -> Iterator[Served]:
+    """Run a baseline behind uvicorn; `pack` is the directory of FaceAnalysis' models."""
     port = free_port()
+    workers = baseline.workers
     with contextlib.ExitStack() as stack:
-        environment = os.environ | {
-            "BASELINE_MODELS": str(models),
-            "BASELINE_MODE": mode,
-            "BASELINE_GALLERY": gallery,
-            "PYTHONWARNINGS": "ignore::FutureWarning",  # InsightFace's aligning warns of scikit-image's plans
-        }
+        environment = os.environ | baseline.environment(pack)
         databases = []
-        if gallery != "none":
+        if baseline.gallery != "none":
             postgres = stack.enter_context(temporary_postgres())
-            asyncio.run(fill(postgres.url, gallery))
+            asyncio.run(fill(postgres.url, baseline.gallery))
             environment["BASELINE_DATABASE_URL"] = postgres.url
             databases = [psutil.Process(postgres.pid)]
         command = [
-            *(BIN / "uvicorn", "--factory", "tests.benchmarks.serving.plain_server:create", "--host", "127.0.0.1"),
+            *(BIN / "uvicorn", "--factory", APPLICATIONS[baseline.models], "--host", "127.0.0.1"),
             *("--port", str(port), "--workers", str(workers), "--log-level", "warning"),
         ]
         process = subprocess.Popen(command, env=environment, start_new_session=True)
