@@ -6,8 +6,6 @@ from encoders.images.decoding import ImageLimits
 from encoders.packs.opencv import find_or_make
 from encoders.types import Encoder
 
-CLASSICAL = "classical"
-
 
 def load_encoder(
     name: str,
@@ -20,15 +18,11 @@ def load_encoder(
     nms_threshold: float = 0.4,
     engine_cache: Path | None = None,
 ) -> Encoder:
-    """Return the encoder `name`, warm: "classical", or the model pack of that name in `models_dir`.
+    """Return the encoder of the model pack `name` in `models_dir`, warm; the pack `opencv` is made if it is not there.
 
-    Every argument after `models_dir` but `limits` concerns packs alone. Raises PackError when the pack is missing or
-    unusable and ProviderUnavailable when the models would not run on `provider`.
+    Raises PackError when the pack is missing or unusable and ProviderUnavailable when the models would not run on
+    `provider`.
     """
-    if name == CLASSICAL:
-        from encoders.classical.encoder import ClassicalEncoder
-
-        return ClassicalEncoder(limits)
     pack = find_or_make(models_dir, name)
     from encoders.pack_encoder import InsightFacePackEncoder  # 2 s of imports that a missing pack need not wait for
 

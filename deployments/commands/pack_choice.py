@@ -7,7 +7,6 @@ from rich.console import Console
 from configs.settings import EncoderSettings
 from deployments.commands.packs import pull
 from encoders.errors import PackError, PackIncomplete, PackNotFound
-from encoders.loading import CLASSICAL
 from encoders.packs.catalog import OPENCV_PACK
 from encoders.packs.directory import find_pack
 from encoders.packs.download import why_unreachable
@@ -19,8 +18,6 @@ def choose_pack(models_dir: Path, wanted: str | None, console: Console) -> str:
 
     Says why, and what its licence permits. Raises PackError when the pack that is wanted cannot be used.
     """
-    if wanted == CLASSICAL:
-        return wanted
     name = _best_pack(models_dir, console) if wanted is None else wanted
     pack = find_or_make(models_dir, name)
     permits = "permits" if pack.commercial_use else "does not permit"

@@ -24,6 +24,7 @@ from deployments.commands.tokens import make_token
 from deployments.http.access.tokens import SCOPES
 from store.database.migrate import apply_migrations
 from store.embedded.local import LocalPostgres
+from tests.models import opencv_settings
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -199,7 +200,7 @@ def production_config(http_port: int) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = http_port
     application = config["applications"][0]
-    application["args"]["encoder"] = {"pack": "classical"}
+    application["args"]["encoder"] = opencv_settings()
     deployment_of(config, "Embedder")["autoscaling_config"] |= {"min_replicas": 2, "max_replicas": 2}
     return config
 

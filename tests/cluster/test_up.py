@@ -18,6 +18,7 @@ import pytest
 
 from store.embedded.local import LocalPostgres
 from tests.cluster.node import BIN, wait_for
+from tests.models import opencv_models_dir
 from tests.ports import free_port
 
 pytestmark = pytest.mark.cluster
@@ -83,7 +84,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "a service manager"])
 def test_it_stops_without_a_process_left_behind_and_no_data_lost(folder: Path, number: signal.Signals) -> None:
-    terminal = Terminal(folder, "--pack=classical")
+    terminal = Terminal(folder, "--pack=opencv", f"--models={opencv_models_dir()}")
     terminal.wait_until_it_answers()
     curl = re.search(r'curl -s -H "Authorization: (Bearer \S+)" (\S+)', terminal.text)
     assert curl is not None

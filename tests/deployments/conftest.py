@@ -1,4 +1,4 @@
-"""Clients of the application, with the real store and the classical encoder behind it."""
+"""Clients of the application, with the real store and real models behind it."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +18,7 @@ from tests.conftest import create_database
 from tests.deployments import pictures
 from tests.deployments.colours import ColourEncoder
 from tests.deployments.service import Clients, create_collection
+from tests.models import opencv_models_dir
 
 LIMITS = ImageLimits(max_bytes=2 * 2**20, max_pixels=2_000_000)
 
@@ -33,9 +34,9 @@ async def gallery(postgres: LocalPostgres, template: str, database_numbers: Iter
 
 
 @pytest.fixture(scope="session")
-def classical(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferenceWorker]:
+def opencv() -> Iterator[InferenceWorker]:
     """The encoder for photos."""
-    encoder = load_encoder("classical", tmp_path_factory.mktemp("models"), limits=LIMITS)
+    encoder = load_encoder("opencv", opencv_models_dir(), limits=LIMITS)
     worker = InferenceWorker(encoder, EmbedderTuning())
     yield worker
     worker.close()
@@ -66,10 +67,10 @@ def tenant(tenant_numbers: Iterator[int]) -> str:
 
 @pytest.fixture
 async def photo_clients(
-    gallery: Gallery, classical: InferenceWorker, tenant: str, apps: dict[Any, Any]
+    gallery: Gallery, opencv: InferenceWorker, tenant: str, apps: dict[Any, Any]
 ) -> AsyncIterator[Clients]:
     """Makes clients of the service for photos."""
-    clients = Clients(gallery, classical, tenant, apps)
+    clients = Clients(gallery, opencv, tenant, apps)
     yield clients
     for opened in clients.opened:
         await opened.aclose()
@@ -110,7 +111,7 @@ def portrait() -> bytes:
 
 @pytest.fixture(scope="session")
 def group_photo() -> bytes:
-    """A JPEG in which the classical encoder finds three faces."""
+    """A JPEG with six faces."""
     return pictures.group_photo()
 
 

@@ -24,7 +24,7 @@ def astronaut() -> Image.Image:
 
 
 def group_photo() -> bytes:
-    """Return a JPEG of six persons; the classical encoder finds three."""
+    """Return a JPEG of six persons."""
     package = importlib.util.find_spec("insightface")
     assert package is not None
     assert package.submodule_search_locations is not None

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from encoders.images.decoding import ImageLimits
 from encoders.pack_encoder import InsightFacePackEncoder
 from encoders.packs.directory import find_pack
-from encoders.packs.opencv import make_opencv_pack
+from tests import models
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 STRIDES = (8, 16, 32)
@@ -36,11 +36,9 @@ def drawn_encoder(request: pytest.FixtureRequest, drawn_models_dir: Path) -> Ins
 
 
 @pytest.fixture(scope="session")
-def opencv_models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def opencv_models_dir() -> Path:
     """A models directory with the pack that comes with the installation."""
-    models_dir = tmp_path_factory.mktemp("opencv")
-    make_opencv_pack(models_dir)
-    return models_dir
+    return models.opencv_models_dir()
 
 
 @pytest.fixture(scope="session")

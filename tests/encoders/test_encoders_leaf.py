@@ -24,7 +24,7 @@ def test_loading_by_name_imports_models_only_when_it_loads_one() -> None:
 
 
 def test_the_encoder_pulls_in_no_web_framework() -> None:
-    loaded = loaded_after("import encoders.pack_encoder, encoders.classical.encoder")
+    loaded = loaded_after("import encoders.pack_encoder")
 
     assert not loaded & {"ray", "fastapi", "pydantic"}
 

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from encoders.loading import CLASSICAL, load_encoder
+from encoders.loading import load_encoder
+from encoders.packs.catalog import OPENCV_PACK
 from encoders.types import AnalyzeOptions, Encoder
 
 STAGES = ("decode_ms", "detect_ms", "embed_ms")
@@ -15,7 +16,7 @@ STAGES = ("decode_ms", "detect_ms", "embed_ms")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="+", type=Path)
-    parser.add_argument("--pack", default=CLASSICAL)
+    parser.add_argument("--pack", default=OPENCV_PACK)
     parser.add_argument("--models-dir", type=Path, default=Path("~/.insightface/models"))
     parser.add_argument("--provider", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

@@ -8,8 +8,10 @@ from typing import Any
 
 from configs.ray_environment import ray_environment
 from deployments.commands.up import HAPROXY_PORTS, any_free_port
+from encoders.packs.catalog import OPENCV_PACK
 from store.embedded.local import temporary_postgres
 from tests.cluster.node import Cluster, deployment_of, production_config, running_cluster
+from tests.models import opencv_settings
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -24,12 +26,12 @@ def running_service(
 ) -> Iterator[Cluster]:
     """Run serve_config.yaml on Serve's fast path, with what `change` makes of it in place.
 
-    `encoder`: its settings in the YAML's `args`; by default the pack `classical`.
+    `encoder`: its settings in the YAML's `args`; by default the pack `opencv`.
     """
 
     def config(http_port: int) -> dict[str, Any]:
         told = production_config(http_port)
-        told["applications"][0]["args"]["encoder"] = encoder or {"pack": "classical"}
+        told["applications"][0]["args"]["encoder"] = encoder or opencv_settings()
         change(told)
         return told
 
@@ -59,13 +61,13 @@ def pinned(replicas: int, *, ongoing: int | None = None, queued: int | None = No
 
 def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which models the measured service runs, and where the result goes."""
-    parser.add_argument("--models-dir", type=Path, help="directory of model packs; without it `classical` runs")
-    parser.add_argument("--pack", default="classical", help="a directory below --models-dir")
+    parser.add_argument("--models-dir", type=Path, help="directory of model packs; without it `opencv` runs")
+    parser.add_argument("--pack", default=OPENCV_PACK, help="a directory below --models-dir")
     parser.add_argument("--write", action="store_true", help="write table and JSON into tests/benchmarks/endurance")
 
 
 def encoder_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the encoder's settings that the options of `add_service_options` ask for."""
     if options.models_dir is None:
-        return {"pack": options.pack}
+        return opencv_settings()
     return {"pack": options.pack, "models_dir": str(options.models_dir.absolute())}

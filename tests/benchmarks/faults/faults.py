@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from encoders.packs.catalog import OPENCV_PACK
 from store.embedded.local import LocalPostgres
 from tests.benchmarks.faults.pictures import portraits
 from tests.benchmarks.faults.run import CLIENTS, FAULTS, Outcome, missing_for, under_load
@@ -22,6 +23,7 @@ from tests.benchmarks.faults.service import copied_pack, running_service
 from tests.benchmarks.faults.volume import small_volume
 from tests.benchmarks.machine import description, sentence
 from tests.benchmarks.measured import write_block
+from tests.models import opencv_models_dir
 from tests.ports import free_port
 
 FOLDER = Path(__file__).parent
@@ -50,7 +52,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(FAULTS), default=list(FAULTS), metavar="NAME")
     parser.add_argument("--profile", choices=("python", "haproxy"), default="python")
     parser.add_argument("--models-dir", type=Path)
-    parser.add_argument("--pack", default="classical")
+    parser.add_argument("--pack", default=OPENCV_PACK)
     parser.add_argument("--photo", type=Path, help="of one face; by default one that scikit-image ships")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--write", action="store_true", help="into the README beside this file, and JSON")
@@ -74,10 +76,9 @@ def measure(options: argparse.Namespace) -> tuple[list[Outcome], list[str]]:
     failures: list[str] = []
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fsfaults", dir="/tmp")))
-        encoder: dict[str, object] = {"pack": options.pack, "threads": 1}
-        if options.pack != "classical":
-            copied_pack(options.models_dir, options.pack, folder / "models" / options.pack)
-            encoder["models_dir"] = str(folder / "models")
+        models_dir = options.models_dir or opencv_models_dir()
+        copied_pack(models_dir, options.pack, folder / "models" / options.pack)
+        encoder = {"pack": options.pack, "models_dir": str(folder / "models"), "threads": 1}
         volume = stack.enter_context(small_volume())
         directory = (folder if volume is None else volume.path) / "postgres"
         postgres = stack.enter_context(LocalPostgres(directory, port=free_port(), settings=SMALL_WAL))

@@ -77,8 +77,6 @@ def missing_for(fault: str, service: Service) -> str | None:
     """Return what this service lacks for a fault, None where it can be injected."""
     if fault == "postgres-disk-full" and service.volume is None:
         return "needs root, to mount a small file system"
-    if fault.startswith("corrupt-model") and service.encoder["pack"] == "classical":
-        return "needs a model pack: --models-dir, --pack"
     return None
 
 

@@ -18,6 +18,7 @@ from deployments.http.access.tokens import SCOPES
 from store.embedded.local import LocalPostgres
 from tests.benchmarks.faults.volume import Volume
 from tests.cluster.node import SECRET, Cluster, deployment_of, production_config, running_cluster, wait_for
+from tests.models import opencv_settings
 
 REPLICAS = {"Ingress": 2, "Embedder": 2, "Search": 2}
 WHOLE_AGAIN_S = 400.0
@@ -31,7 +32,7 @@ class Service:
     """
 
     cluster: Cluster
-    encoder: dict[str, Any] = field(default_factory=lambda: {"pack": "classical"})
+    encoder: dict[str, Any] = field(default_factory=opencv_settings)
     volume: Volume | None = None
     is_behind_haproxy: bool = False
 

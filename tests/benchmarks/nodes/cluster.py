@@ -25,6 +25,7 @@ from store.database.migrate import apply_migrations
 from store.embedded.local import temporary_postgres
 from tests.benchmarks.nodes.networks import LOOPBACK, Home, Network, network
 from tests.cluster.node import BIN, ROOT, Cluster, ask_serve, node_environment, serve_api_answers, wait_for
+from tests.models import opencv_settings
 from tests.ports import free_port
 
 START_TIMEOUT_S = 180.0  # three nodes and nine Python processes of Serve, on a machine that may be busy
@@ -178,5 +179,5 @@ def configuration(http_port: int, *, is_on_one_address: bool) -> dict[str, Any]:
     config["http_options"]["port"] = http_port
     if is_on_one_address:
         config["http_options"]["host"] = "127.0.0.1"
-    config["applications"][0]["args"]["encoder"] = {"pack": "classical"}
+    config["applications"][0]["args"]["encoder"] = opencv_settings()
     return config

@@ -53,7 +53,7 @@ def table(deaths: list[NodeDeath]) -> str:
     rows = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     rows += ["| " + " | ".join(row(death)) + " |" for death in deaths]
     return "\n".join(
-        [*rows, "", f"{CLIENTS} clients, a third of them enrolling, `classical` encoder. {sentence(description())}"]
+        [*rows, "", f"{CLIENTS} clients, a third of them enrolling, pack `opencv`. {sentence(description())}"]
     )
 
 

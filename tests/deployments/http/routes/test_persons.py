@@ -34,7 +34,7 @@ async def test_a_person_is_enrolled_from_a_photo(photo_api: httpx.AsyncClient, p
     assert person["face_count"] == 1
     assert face["person_id"] == "eileen"
     assert face["embedding_source"] == "server"
-    assert face["model_id"] == "classical"
+    assert face["model_id"] == "opencv"
     assert face["has_crop"] is False
     assert 0 < face["bounding_box"]["pixels"]["width"] < 170
     assert len(face["landmarks"]) == 5

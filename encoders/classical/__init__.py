@@ -1,1 +1,0 @@
-"""The encoder that needs no download."""
