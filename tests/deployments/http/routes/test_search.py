@@ -4,9 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import ImageOps
 
 from configs.tuning import EmbedderTuning, IngressTuning
 from deployments.inference.worker import InferenceWorker
+from tests.deployments import pictures
 from tests.deployments.colours import THRESHOLD, ColourEncoder, Person, drawing, embedding
 from tests.deployments.service import Clients, code_of, create_collection, enroll, message_of, multipart
 
@@ -30,13 +32,14 @@ async def test_a_person_is_found_by_another_photo(
     await enroll(photo_api, portrait, id="eileen")
     await enroll(photo_api, group_photo, id="somebody")
 
-    response = await photo_api.post(SEARCH, **multipart("image", portrait))
+    another = pictures.encoded(ImageOps.mirror(pictures.astronaut()).resize((300, 300)), quality=80)
+    response = await photo_api.post(SEARCH, **multipart("image", another))
 
     [match] = response.json()["matches"]
     assert match["person"]["id"] == "eileen"
-    assert match["similarity"] == pytest.approx(1, abs=1e-3)
-    assert response.json()["threshold"] == 0.75
-    assert response.json()["searched_face"]["detection_score"] == 1
+    assert 0.7 < match["similarity"] < 0.99
+    assert response.json()["threshold"] == 0.363
+    assert 0.7 < response.json()["searched_face"]["detection_score"] < 1
 
 
 async def test_matches_are_persons_most_similar_first(api: httpx.AsyncClient) -> None:
@@ -245,7 +248,7 @@ async def test_a_group_photo_is_identified(photo_api: httpx.AsyncClient, portrai
 
     first, *others = response.json()["faces"]
     assert (first["decision"], first["person"]["id"]) == ("match", "largest")
-    assert len(others) == 2
+    assert len(others) == 5
     assert {other["decision"] for other in others} == {"no_match"}
 
 
