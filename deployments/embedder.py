@@ -9,6 +9,7 @@ from ray.serve import Deployment
 
 from configs.settings import EncoderSettings
 from configs.tuning import EmbedderTuning
+from deployments.http.problems import status_of
 from deployments.inference.worker import InferenceWorker
 from deployments.ports import EmbedderResult
 from deployments.telemetry.logs import join_serve_log
@@ -23,7 +24,7 @@ class Embedder:
     """Decodes, detects, aligns and embeds, with one copy of the models per replica."""
 
     def __init__(self, settings: EncoderSettings) -> None:
-        join_serve_log()
+        join_serve_log(status_of)
         meters = RayMeters()
         encoder = load_encoder(
             settings.pack,

@@ -13,6 +13,7 @@ from configs.secrets import read_database_url
 from configs.settings import StoreSettings
 from configs.tuning import SearchTuning
 from deployments.gallery_port import GALLERY_OPERATIONS
+from deployments.http.problems import status_of
 from deployments.telemetry.logs import join_serve_log
 from deployments.telemetry.loop_lag import stop_watching, watch_loop
 from deployments.telemetry.metrics import POOL_CONNECTIONS, SEARCHES, STORE_SECONDS
@@ -31,7 +32,7 @@ class Searcher:
 
     # Serve awaits an async constructor on the replica's own loop, which is where the pool must live.
     async def __init__(self, settings: StoreSettings) -> None:  # type: ignore[misc]
-        join_serve_log()
+        join_serve_log(status_of)
         tuning = SearchTuning()
         url = read_database_url(os.environ).get_secret_value()
         self._gallery = await Gallery.open(

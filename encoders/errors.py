@@ -16,13 +16,19 @@ EncoderError
 Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__` and name no path.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class EncoderError(Exception):
     """The photo could not be turned into faces."""
 
     code: ClassVar[str] = "encoder_error"
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The facts that help to mend what was sent, as JSON."""
+        return {}
 
     def __str__(self) -> str:
         return type(self).__doc__ or self.code
@@ -57,6 +63,10 @@ class UnsupportedImageFormat(ImageError):
         self.found = found
         self.accepted = accepted
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"found": self.found, "accepted": list(self.accepted)}
+
     def __str__(self) -> str:
         return f"Expected an image of format {', '.join(self.accepted)}; found {self.found}."
 
@@ -71,6 +81,10 @@ class ImageTooLarge(ImageError):
         self.found = found
         self.limit = limit
         self.unit = unit
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"found": self.found, "limit": self.limit, "unit": self.unit}
 
     def __str__(self) -> str:
         return f"The image has {self.found:,} {self.unit}; at most {self.limit:,} are accepted."

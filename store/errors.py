@@ -17,13 +17,19 @@ StoreError
 Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__`.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class StoreError(Exception):
     """The store could not do what was asked."""
 
     code: ClassVar[str] = "store_error"
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The facts that help to mend what was asked, as JSON."""
+        return {}
 
     def __str__(self) -> str:
         return type(self).__doc__ or self.code
@@ -173,6 +179,10 @@ class CollectionNotEmpty(StoreError):
         self.id = id
         self.person_count = person_count
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"person_count": self.person_count}
+
     def __str__(self) -> str:
         return f"Collection '{self.id}' still has {self.person_count} persons; delete them first, or use force=true."
 
@@ -188,6 +198,10 @@ class CollectionModelMismatch(StoreError):
         self.expected = expected
         self.found = found
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"expected_embedding_contract_id": self.expected, "provided_embedding_contract_id": self.found}
+
     def __str__(self) -> str:
         return f"Collection '{self.id}' is bound to embedding contract {self.expected}; found {self.found}."
 
@@ -202,6 +216,10 @@ class CollectionCapacityExceeded(StoreError):
         self.capacity_rows = capacity_rows
         self.requested_rows = requested_rows
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"capacity_rows": self.capacity_rows, "requested_rows": self.requested_rows}
+
     def __str__(self) -> str:
         return f"The collection holds at most {self.capacity_rows} faces; this would make it {self.requested_rows}."
 
@@ -215,6 +233,10 @@ class PersonFaceLimitExceeded(StoreError):
         super().__init__(max_faces, requested_faces)
         self.max_faces = max_faces
         self.requested_faces = requested_faces
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"max_faces": self.max_faces, "requested_faces": self.requested_faces}
 
     def __str__(self) -> str:
         return f"A person has at most {self.max_faces} faces here; this write would make it {self.requested_faces}."

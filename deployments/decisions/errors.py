@@ -56,6 +56,10 @@ class UnusableImage(DecisionError):
         self.image = image
         self.error = error
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {**self.error.details, "image": self.image}
+
     def __str__(self) -> str:
         return f"In '{self.image}': {self.error}"
 

@@ -188,28 +188,9 @@ def code_of(error: Exception) -> str:
 
 
 def details_of(error: Exception) -> Mapping[str, Any]:
-    """Return the facts of an error that help a client to mend its request."""
-    if isinstance(error, Problem):
-        return error.details
-    if isinstance(error, decision_errors.UnusableImage):
-        return {**details_of(error.error), "image": error.image}
-    if isinstance(error, decision_errors.DecisionError):
-        return error.details
-    if isinstance(error, encoder_errors.ImageTooLarge):
-        return {"found": error.found, "limit": error.limit, "unit": error.unit}
-    if isinstance(error, encoder_errors.UnsupportedImageFormat):
-        return {"found": error.found, "accepted": list(error.accepted)}
-    if isinstance(error, store_errors.CollectionModelMismatch):
-        return {"expected_embedding_contract_id": error.expected, "provided_embedding_contract_id": error.found}
-    if isinstance(error, store_errors.CollectionCapacityExceeded):
-        return {"capacity_rows": error.capacity_rows, "requested_rows": error.requested_rows}
-    if isinstance(error, store_errors.PersonFaceLimitExceeded):
-        return {"max_faces": error.max_faces, "requested_faces": error.requested_faces}
-    if isinstance(error, store_errors.CollectionNotEmpty):
-        return {"person_count": error.person_count}
-    if isinstance(error, InsufficientScope):
-        return {"required_scope": error.required}
-    return {}
+    """Return the facts of one of our errors that help a client to mend its request."""
+    details: Mapping[str, Any] = getattr(error, "details", {})
+    return details
 
 
 def problem_response(error: Exception, request_id: str) -> JSONResponse:

@@ -5,8 +5,7 @@ person that is not there, an external id that is taken. The ingress tells those 
 """
 
 import logging
-
-from deployments.http.problems import status_of
+from collections.abc import Callable
 
 OURS = ("faceserve", "store", "encoders")
 REQUEST_FAILED = "Request failed."  # Serve's words for an exception that leaves a replica's method
@@ -25,25 +24,31 @@ class _Failed(Exception):
     """Stands in a log for an exception whose words may be a client's."""
 
 
+StatusOf = Callable[[Exception], int | None]  # of the answer to an error of ours, None for any other exception
+
+
 class DropClientErrors(logging.Filter):
     """Drops records of requests that failed by what the client sent; of a defect it keeps the kind and the frames."""
+
+    def __init__(self, status_of: StatusOf) -> None:
+        super().__init__()
+        self._status_of = status_of
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if error is None or not (record.msg == REQUEST_FAILED or record.name == "faceserve.problems"):
             return True
-        status = status_of(error) if isinstance(error, Exception) else None
+        status = self._status_of(error) if isinstance(error, Exception) else None
         if status is None:
             record.exc_info = (_Failed, _Failed(type(error).__name__), error.__traceback__)
         return status is None or status >= 500
 
 
-DISCREET = DropClientErrors()
-
-
-def join_serve_log() -> None:
+def join_serve_log(status_of: StatusOf) -> None:
     """Send what our loggers say to Serve's log; otherwise it ends on the worker's stderr, or below WARNING nowhere."""
-    logging.getLogger("ray.serve").addFilter(DISCREET)
+    serve = logging.getLogger("ray.serve")
+    if not any(isinstance(each, DropClientErrors) for each in serve.filters):
+        serve.addFilter(DropClientErrors(status_of))
     for name in OURS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)

@@ -28,6 +28,11 @@ class AccessError(Exception):
 
     code: ClassVar[str] = "forbidden"
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The facts that help a client to get the right token, as JSON."""
+        return {}
+
     def __str__(self) -> str:
         return type(self).__doc__ or self.code
 
@@ -54,6 +59,10 @@ class InsufficientScope(AccessError):
         super().__init__(required, granted)
         self.required = required
         self.granted = granted
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"required_scope": self.required}
 
     def __str__(self) -> str:
         return f"Expected a token with scope {self.required}; found {' '.join(self.granted) or 'none'}."

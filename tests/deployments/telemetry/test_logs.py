@@ -1,16 +1,20 @@
 """One line per request, with its id; and nothing that is personal or secret in any line."""
 
 import base64
+import hashlib
 import json
 import logging
 import sys
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from configs.secrets import TokenSecrets
 from configs.settings import ApiSettings
+from deployments.http.problems import status_of
 from deployments.ports import Overloaded
-from deployments.telemetry.logs import DISCREET, REQUEST_FAILED, join_serve_log
+from deployments.telemetry.logs import REQUEST_FAILED, DropClientErrors, join_serve_log
 from encoders.errors import InvalidImage
 from store.errors import PersonNotFound, StoreUnavailable
 from tests.deployments.colours import drawing
@@ -70,6 +74,21 @@ async def test_no_log_has_a_photo_an_embedding_a_token_a_name_or_the_tenant(
     assert str(found.json()["faces"][0]["embedding"][0]) not in text
 
 
+async def test_a_list_of_customers_does_not_tell_whose_a_line_is(
+    clients: Clients, api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    other = TokenSecrets(secret=SecretStr("another secret of more than 32 bytes"))
+    elsewhere = clients(secrets=other, bearer=token("another secret of more than 32 bytes", tenant=clients.tenant))
+
+    for asking in (api, api, elsewhere):
+        await asking.get("/v1/collections")
+
+    first, second, third = [vars(line)["tenant"] for line in access_lines(caplog)[-3:]]
+    assert first == second
+    assert len({first, third, hashlib.sha256(clients.tenant.encode()).hexdigest()[:12]}) == 3
+
+
 async def test_the_line_can_be_turned_off(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
@@ -86,8 +105,8 @@ def test_what_our_loggers_say_goes_to_serves_log(monkeypatch: pytest.MonkeyPatch
     before = {name: (logger.handlers, logger.propagate, logger.level) for name, logger in ours().items()}
 
     try:
-        join_serve_log()
-        join_serve_log()
+        join_serve_log(status_of)
+        join_serve_log(status_of)
         logging.getLogger("store.upkeep.indexing").info("built")
         logging.getLogger("faceserve.access").debug("too fine")
     finally:
@@ -98,6 +117,7 @@ def test_what_our_loggers_say_goes_to_serves_log(monkeypatch: pytest.MonkeyPatch
     assert [record.getMessage() for record in heard] == ["built"]
 
 
+CLIENT_ERRORS = DropClientErrors(status_of)
 SECRET_WORDS = "secret words"  # not in the lines of code that a traceback shows
 
 
@@ -112,14 +132,14 @@ def failed(error: Exception, name: str = "ray.serve", message: str = REQUEST_FAI
 
 @pytest.mark.parametrize("error", [PersonNotFound(SECRET_WORDS), InvalidImage(SECRET_WORDS), Overloaded()])
 def test_what_a_client_brings_about_is_not_in_serves_log(error: Exception) -> None:
-    assert not DISCREET.filter(failed(error))
+    assert not CLIENT_ERRORS.filter(failed(error))
 
 
 @pytest.mark.parametrize("name", ["ray.serve", "faceserve.problems"])
 def test_a_defect_is_in_the_log_with_its_kind_and_its_place_and_without_its_words(name: str) -> None:
     record = failed(KeyError(SECRET_WORDS), name, REQUEST_FAILED)
 
-    assert DISCREET.filter(record)
+    assert CLIENT_ERRORS.filter(record)
     text = logging.Formatter().format(record)
     assert "KeyError" in text
     assert "test_logs.py" in text
@@ -129,8 +149,8 @@ def test_a_defect_is_in_the_log_with_its_kind_and_its_place_and_without_its_word
 def test_what_else_is_logged_keeps_its_words() -> None:
     away, start = failed(StoreUnavailable()), failed(RuntimeError("no GPU"), message="Exception in the constructor")
 
-    assert DISCREET.filter(away)
-    assert DISCREET.filter(start)
+    assert CLIENT_ERRORS.filter(away)
+    assert CLIENT_ERRORS.filter(start)
     assert "cannot be reached" in logging.Formatter().format(away)
     assert "no GPU" in logging.Formatter().format(start)
 
