@@ -33,10 +33,11 @@ class TokenSecrets(BaseModel):
     public_key: str | None = None
     jwks: SecretStr | None = None
 
-    def cursor_seed(self) -> bytes:
-        """Return bytes that all replicas share, to sign list cursors with.
+    def shared_seed(self) -> bytes:
+        """Return bytes that all replicas share, to sign list cursors and to hide the names of tenants in logs.
 
-        With public keys only they are no secret; a forged cursor then reaches no list that its token does not.
+        With public keys only they are no secret: a forged cursor then reaches no list that its token does not, and who
+        has the keys can find out which tenant of a list of names a log line is about.
         """
         texts = (self.secret.get_secret_value() if self.secret else "", self.public_key or "")
         return "\0".join((*texts, self.jwks.get_secret_value() if self.jwks else "")).encode()

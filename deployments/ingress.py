@@ -16,7 +16,7 @@ from deployments.handles import RemoteEmbedder, remote_gallery
 from deployments.http.access.tokens import TokenVerifier
 from deployments.http.admission import Admission
 from deployments.http.app import create_api
-from deployments.http.cursors import CursorCodec
+from deployments.http.problems import status_of
 from deployments.ports import Services
 from deployments.telemetry.logs import join_serve_log
 from deployments.telemetry.loop_lag import watch_loop
@@ -31,7 +31,7 @@ class Ingress:
     def __init__(
         self, settings: ServiceSettings, embedder: DeploymentHandle[Any], searcher: DeploymentHandle[Any]
     ) -> None:
-        join_serve_log()
+        join_serve_log(status_of)
         self.tuning = IngressTuning()
         self._meters = RayMeters()
         # Serve calls constructors on the replica's loop; a task needs somebody who holds it
@@ -56,7 +56,7 @@ class Ingress:
         return create_api(
             self._services,
             TokenVerifier(self._secrets, self._settings.token),
-            CursorCodec(self._secrets.cursor_seed()),
+            self._secrets.shared_seed(),
             self._settings.api,
             admission=self._admission,
             meters=self._meters,

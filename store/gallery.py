@@ -46,9 +46,9 @@ class Gallery(OpenGallery):
         await self._database.read(lambda connection: connection.execute("select 1"))
 
     @read
-    async def statistics(self, tenant: str) -> Statistics:
-        """Return how much the tenant has stored."""
-        return await self._read(collection_table.statistics, tenant)
+    async def statistics(self, tenant: str, *, granted: Sequence[str] | None = None) -> Statistics:
+        """Return how much the tenant has stored. `granted`: as for `list_collections`."""
+        return await self._read(collection_table.statistics, tenant, granted=granted)
 
     @write
     async def create_collection(

@@ -31,7 +31,7 @@ in JSON. Similarities are cosines, -1 to 1.
 def create_api(
     services: Services,
     verifier: TokenVerifier,
-    cursors: CursorCodec,
+    seed: bytes,
     settings: ApiSettings,
     *,
     admission: Admission | None = None,
@@ -40,11 +40,12 @@ def create_api(
 ) -> FastAPI:
     """Return the ASGI application.
 
+    `seed`: bytes that all replicas share, for cursors and for the tenants in logs.
     `admission`: where the caller wants to know how many requests there are.
     `echoes_request_id`: False where the server in front puts `x-request-id` itself.
     """
     meters = meters or NoMeters()
-    outcomes = Outcomes(meters, logs=settings.access_log)
+    outcomes = Outcomes(meters, logs=settings.access_log, seed=seed)
     admission = admission or Admission(settings.max_in_flight)
     services = replace(services, embedder=AdmittedEmbedder(services.embedder, admission))
     app = FastAPI(
@@ -60,7 +61,7 @@ def create_api(
     app.state.context = ApiContext(
         services,
         settings,
-        cursors,
+        CursorCodec(seed),
         RecentCollections(services.gallery),
         meters,
         outcomes,

@@ -98,7 +98,7 @@ def idempotency_of(request: Request, content: BaseModel | str = "") -> Idempoten
     if len(keys) != 1 or IDEMPOTENCY_KEY.fullmatch(keys[0]) is None:
         raise InvalidRequest("Expected one Idempotency-Key of 1 to 128 visible ASCII characters.")
     if isinstance(content, BaseModel):
-        content = content.model_dump_json()
+        content = content.model_dump_json(exclude_unset=True)  # {"name": null} is not {"external_id": null}
     # the scope's path: `request.url` puts it together with the Host header and the query, either of which may be broken
     content = f"{request.method} {request.scope['path']}\n{content}"
     return Idempotency(key=keys[0], fingerprint=hashlib.sha256(content.encode()).hexdigest())

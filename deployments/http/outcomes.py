@@ -1,9 +1,11 @@
 """What is recorded of a request once it is over: measurements, one log line, and the last failures.
 
-A log line says who (a hash of the tenant), what and how long. Never an image, an embedding, a token or a person's name.
+A log line says who (a keyed hash of the tenant), what and how long. It never has an image, an embedding, a token or a
+person's name.
 """
 
 import hashlib
+import hmac
 import logging
 from collections import deque
 from dataclasses import dataclass
@@ -34,9 +36,11 @@ class Outcome:
 class Outcomes:
     """Records every request of one ingress replica."""
 
-    def __init__(self, meters: Meters, *, logs: bool) -> None:
+    def __init__(self, meters: Meters, *, logs: bool, seed: bytes) -> None:
+        """`seed`: what the hash of tenants is keyed with, lest a list of customers' names undo it."""
         self._meters = meters
         self._logs = logs
+        self._tenant_key = hashlib.sha256(b"faceserve tenant v1\0" + seed).digest()
         self._failures: deque[dict[str, Any]] = deque(maxlen=KEPT_FAILURES)
 
     @property
@@ -57,20 +61,22 @@ class Outcomes:
                 outcome.operation,
                 outcome.status,
                 outcome.request_id,
-                extra=_to_log_fields(outcome),
+                extra=self._to_log_fields(outcome),
             )
+
+    def _to_log_fields(self, outcome: Outcome) -> dict[str, Any]:
+        return {
+            "operation": outcome.operation,
+            "status": outcome.status,
+            "code": outcome.code,
+            "milliseconds": round(outcome.seconds * 1e3, 1),
+            "tenant": "none" if outcome.tenant is None else self._tenant_hash(outcome.tenant),
+        }
+
+    def _tenant_hash(self, tenant: str) -> str:
+        return hmac.new(self._tenant_key, tenant.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def operation_of(scope: Scope) -> str:
     """Return the name of the route that a request found, `none` if it found none."""
     return str(getattr(scope.get("route"), "name", None) or "none")
-
-
-def _to_log_fields(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "operation": outcome.operation,
-        "status": outcome.status,
-        "code": outcome.code,
-        "milliseconds": round(outcome.seconds * 1e3, 1),
-        "tenant": "none" if outcome.tenant is None else hashlib.sha256(outcome.tenant.encode()).hexdigest()[:12],
-    }

@@ -106,7 +106,6 @@ async def list_page(
     """Return up to `limit` collections by ascending id. `granted`: ids or globs with * and ?, None for all."""
     if not is_storable(tenant) or (after is not None and not is_storable(after)):
         return ()
-    patterns = None if granted is None else [_like(glob) for glob in granted if is_storable(glob)]
     rows = await connection.fetch(
         f"""
         select {COLLECTION_COLUMNS}
@@ -121,7 +120,7 @@ async def list_page(
         """,
         tenant,
         after,
-        patterns,
+        _patterns(granted),
         limit,
     )
     return tuple(collection_from(row) for row in rows)
@@ -204,8 +203,8 @@ async def count(connection: Connection, collection_pk: int, *, persons: int = 0,
     )
 
 
-async def statistics(connection: Connection, tenant: str) -> Statistics:
-    """Return how much the tenant has stored."""
+async def statistics(connection: Connection, tenant: str, *, granted: Sequence[str] | None) -> Statistics:
+    """Return how much the tenant has stored, in the collections of `granted`: as for `list_page`."""
     if not is_storable(tenant):
         return Statistics(0, 0, 0)
     row = await connection.fetchrow(
@@ -215,9 +214,10 @@ async def statistics(connection: Connection, tenant: str) -> Statistics:
             coalesce(sum(person_count), 0)::bigint as persons,
             coalesce(sum(face_count), 0)::bigint as faces
         from collections
-        where tenant = $1 and deleted_at is null
+        where tenant = $1 and deleted_at is null and ($2::text[] is null or id like any ($2))
         """,
         tenant,
+        _patterns(granted),
     )
     return Statistics(row["collections"], row["persons"], row["faces"])
 
@@ -263,6 +263,11 @@ async def _contract_pk(connection: Connection, contract: Contract) -> int:
     )
     contract_pk: int = await connection.fetchval("select contract_pk from contracts where id = $1", contract.id)
     return contract_pk
+
+
+def _patterns(granted: Sequence[str] | None) -> list[str] | None:
+    """Return the LIKE patterns of ids and globs, None for all."""
+    return None if granted is None else [_like(glob) for glob in granted if is_storable(glob)]
 
 
 def _like(glob: str) -> str:

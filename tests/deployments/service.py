@@ -15,7 +15,6 @@ from configs.tuning import IngressTuning
 from deployments.gallery_port import GalleryPort
 from deployments.http.access.tokens import TokenVerifier
 from deployments.http.app import create_api
-from deployments.http.cursors import CursorCodec
 from deployments.ports import EmbedderPort, Services
 from deployments.telemetry.metrics import Meters
 from store.gallery import Gallery
@@ -56,7 +55,7 @@ def application(
     return create_api(
         Services(embedder, in_process(gallery), FixedTuning(tuning or IngressTuning())),
         TokenVerifier(secrets, TokenSettings()),
-        CursorCodec(secrets.cursor_seed()),
+        secrets.shared_seed(),
         settings or ApiSettings(),
         meters=meters,
         echoes_request_id=echoes_request_id,

@@ -50,7 +50,7 @@ class ModelsResponse(Answer):
 
 
 class SystemResponse(Answer):
-    """What runs, on what, with which limits. `stats` counts what the token's tenant has stored."""
+    """What runs, on what, with which limits. `stats` counts what is stored in the collections that the token grants."""
 
     server_version: str
     os: str

@@ -44,7 +44,8 @@ async def models(context: Context) -> ModelsResponse:
 async def system(context: Context, caller: Caller) -> SystemResponse:
     """Return what runs, on what, and with which limits."""
     model, statistics = await asyncio.gather(
-        context.services.embedder.describe(), context.services.gallery.statistics(caller.tenant)
+        context.services.embedder.describe(),
+        context.services.gallery.statistics(caller.tenant, granted=caller.collections),
     )
     return SystemResponse(
         server_version=VERSION,

@@ -173,6 +173,17 @@ async def test_statistics_count_what_a_tenant_has(gallery: Gallery) -> None:
     assert await gallery.statistics("umbrella") == Statistics(0, 0, 0)
 
 
+@pytest.mark.parametrize(("granted", "collections"), [(["a"], 1), (["a*"], 2), (["a", "ab"], 2), ([], 0), (["c"], 0)])
+async def test_statistics_count_what_is_granted(gallery: Gallery, granted: list[str], collections: int) -> None:
+    for id in ("a", "ab", "b"):
+        await gallery.create_collection("acme", collection(id=id))
+        await gallery.enroll_person("acme", id, NewPerson("ada"), [face()], CONTRACT.id)
+
+    counted = await gallery.statistics("acme", granted=granted)
+
+    assert counted == Statistics(collections=collections, persons=collections, faces=collections)
+
+
 async def test_two_changes_of_different_detection_fields_both_hold(gallery: Gallery) -> None:
     await gallery.create_collection("acme", collection(id="staff"))
 

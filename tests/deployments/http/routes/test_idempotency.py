@@ -159,6 +159,16 @@ async def test_a_collection_is_created_once(clients: Clients) -> None:
     assert code_of(other) == (409, "idempotency_key_reused")
 
 
+async def test_two_changes_to_nothing_are_two_requests(api: httpx.AsyncClient) -> None:
+    await enroll(api, drawing(0), id="ada", name="Ada", external_id="1")
+    await api.patch(f"{PERSONS}/ada", headers=KEY, json={"name": None})
+
+    response = await api.patch(f"{PERSONS}/ada", headers=KEY, json={"external_id": None})
+
+    assert code_of(response) == (409, "idempotency_key_reused")
+    assert (await api.get(f"{PERSONS}/ada")).json()["person"]["external_id"] == "1"
+
+
 async def test_a_change_is_made_once(api: httpx.AsyncClient) -> None:
     await enroll(api, drawing(0), id="ada", name="Ada")
 

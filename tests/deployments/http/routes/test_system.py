@@ -38,3 +38,11 @@ async def test_what_runs_is_told(clients: Clients, api: httpx.AsyncClient) -> No
     assert system["stats"] == {"collections": 2, "persons": 0, "faces": 0}
     assert system["safe_config"]["max_images"] == ApiSettings().max_images
     assert system["safe_config"]["uncertain_band"] == 0.05
+
+
+async def test_a_token_for_some_collections_counts_those_alone(clients: Clients, api: httpx.AsyncClient) -> None:
+    await create_collection(api, "guests")
+
+    system = (await clients(collections=["guests"]).get("/v1/system")).json()
+
+    assert system["stats"] == {"collections": 1, "persons": 0, "faces": 0}
