@@ -55,6 +55,7 @@ class GalleryPort:
     add_faces = _PassedOn(Gallery.add_faces)
     list_faces = _PassedOn(Gallery.list_faces)
     get_face = _PassedOn(Gallery.get_face)
+    known_sources = _PassedOn(Gallery.known_sources)
     face_crop = _PassedOn(Gallery.face_crop)
     face_embedding = _PassedOn(Gallery.face_embedding)
     delete_face = _PassedOn(Gallery.delete_face)

@@ -18,7 +18,7 @@ from store.calibration.advancing import advance
 from store.marks import read, write
 from store.opened import OpenGallery
 from store.search.searching import search_collection, verify_person
-from store.tables import collection_table, enrollment, face_table, person_table
+from store.tables import collection_table, enrollment, face_table, person_table, source_table
 from store.types import (
     Calibration,
     CalibrationScores,
@@ -26,6 +26,7 @@ from store.types import (
     Enrollment,
     FaceRecord,
     Idempotency,
+    KnownSources,
     NewCollection,
     NewFace,
     NewPerson,
@@ -181,6 +182,13 @@ class Gallery(OpenGallery):
     async def get_face(self, tenant: str, collection: str, person: str, id: str) -> FaceRecord:
         """Return the face."""
         return await self._read(face_table.get, tenant, collection, person, id)
+
+    @read
+    async def known_sources(
+        self, tenant: str, collection: str, sources: Sequence[str], person_ids: Sequence[str]
+    ) -> KnownSources:
+        """Return which of `sources`, sha256 in hex, and of `person_ids` the collection has. Raises InvalidValue."""
+        return await self._read(source_table.known, tenant, collection, sources, person_ids)
 
     @read
     async def face_crop(self, tenant: str, collection: str, person: str, id: str) -> bytes:

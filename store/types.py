@@ -106,6 +106,7 @@ class NewFace:
 
     `box`: left, top, right, bottom in pixels of the upright image, whose size is `image_width` x `image_height`.
     `embedding`: float32 (512,), L2-normalised. `crop`: JPEG, kept only in collections that save crops.
+    `source_sha256`: of the file that the face was found in, 32 bytes; None where there was no file.
     """
 
     box: tuple[float, float, float, float]
@@ -117,11 +118,12 @@ class NewFace:
     embedding: npt.NDArray[np.float32]
     source: EmbeddingSource = "server"
     crop: bytes | None = None
+    source_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FaceRecord:
-    """A remembered face, without its embedding. `id` is a UUID."""
+    """A remembered face, without its embedding. `id` is a UUID. `source_sha256`: of the enrolled file, in hex."""
 
     id: str
     person_id: str
@@ -135,6 +137,7 @@ class FaceRecord:
     contract: Contract
     has_crop: bool
     created_at: datetime
+    source_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,18 @@ class Replay:
 
     outcome: Any
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSources:
+    """What a collection has of the files and persons that were asked about.
+
+    `persons_by_source`: for each sha256 in hex that is there, the id of a person with a face from that file.
+    `person_ids`: the persons that are there.
+    """
+
+    persons_by_source: Mapping[str, str]
+    person_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

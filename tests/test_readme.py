@@ -20,7 +20,7 @@ from configs.settings import ServiceSettings
 from configs.tuning import EmbedderTuning, IngressTuning, SearchTuning
 from deployments.cli import app
 from deployments.http import problems
-from deployments.http.routes import collections, faces, person_faces, persons, search, system
+from deployments.http.routes import collections, faces, imports, person_faces, persons, search, system
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -40,6 +40,7 @@ ROUTERS = (
     collections.router,
     persons.router,
     person_faces.router,
+    imports.router,
 )
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -109,7 +109,7 @@ async def review_photos(
         if isinstance(outcome, str):
             rejected.append(Rejection(index, photo.filename, outcome))
             continue
-        accepted.append((index, outcome))
+        accepted.append((index, replace(outcome, source_sha256=await photo.sha256())))
         # one replica on another model is enough for the store to refuse them all
         if (
             external is None

@@ -15,7 +15,7 @@ from deployments.http.openapi import install_openapi
 from deployments.http.outcomes import Outcomes
 from deployments.http.problems import install_handlers
 from deployments.http.recent import RecentCollections
-from deployments.http.routes import collections, faces, person_faces, persons, search, system
+from deployments.http.routes import collections, faces, imports, person_faces, persons, search, system
 from deployments.ports import Services
 from deployments.telemetry.metrics import Meters, NoMeters
 
@@ -85,6 +85,7 @@ def create_api(
         persons.router,
         person_faces.router,
         search.router,
+        imports.router,
     ):
         app.include_router(router)
     return app

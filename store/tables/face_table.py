@@ -32,20 +32,20 @@ async def insert(
         with new_faces as (
             select * from unnest(
                 $1::uuid[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::integer[], $7::integer[],
-                $8::text[], $9::float8[], $10::text[], $11::text[], $12::bytea[], $13::vector[]
+                $8::text[], $9::float8[], $10::text[], $11::text[], $12::bytea[], $13::vector[], $17::bytea[]
             ) as columns (
                 face_id, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks, detection_score, quality, source, crop, embedding
+                landmarks, detection_score, quality, source, crop, embedding, source_sha256
             )
         ),
         inserted as (
             insert into faces (
                 face_id, person_pk, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks, detection_score, quality, source, crop
+                landmarks, detection_score, quality, source, crop, source_sha256
             )
             select
                 face_id, $14, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks::jsonb, detection_score, quality::jsonb, source, crop
+                landmarks::jsonb, detection_score, quality::jsonb, source, crop, source_sha256
             from new_faces
             returning *
         ),
@@ -73,6 +73,7 @@ async def insert(
         person_pk,
         collection["contract_pk"],
         collection["collection_pk"],
+        [face.source_sha256 for face in faces],
     )
     contract = contract_from(collection)
     return tuple(face_from(row, contract) for row in rows)

@@ -69,6 +69,7 @@ FACE_COLUMNS = """
     faces.quality,
     faces.source,
     faces.crop is not null as has_crop,
+    faces.source_sha256,
     faces.created_at
 """
 
@@ -154,7 +155,7 @@ def person_from(row: Row) -> Person:
 
 def face_from(row: Row, contract: Contract) -> FaceRecord:
     """The face in a row of FACE_COLUMNS."""
-    landmarks = row["landmarks"]
+    landmarks, digest = row["landmarks"], row["source_sha256"]
     return FaceRecord(
         id=str(row["face_id"]),
         person_id=row["person_id"],
@@ -168,4 +169,5 @@ def face_from(row: Row, contract: Contract) -> FaceRecord:
         contract=contract,
         has_crop=row["has_crop"],
         created_at=row["created_at"],
+        source_sha256=None if digest is None else digest.hex(),
     )

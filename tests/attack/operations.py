@@ -37,7 +37,8 @@ class Operation:
         return {"params": {"force": "true", "all": "true"}} if self.method == "DELETE" else {}
 
 
-JSON: Mapping[tuple[str, str], dict[str, str]] = {
+JSON: Mapping[tuple[str, str], dict[str, Any]] = {
+    ("POST", "plan"): {"items": [{"sha256": "0" * 64, "person_id": "bob"}]},
     ("POST", "collections"): {"id": "made", "name": "Made"},
     ("POST", "merge"): {"source_person_id": "bob"},
     ("POST", "move"): {"person_id": "bob"},

@@ -31,6 +31,9 @@ ARGUMENTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{PERSONS}/{{person_id}}/verify"): IMAGE,
     ("POST", f"{PERSONS}/{{person_id}}/faces"): IMAGES,
     ("DELETE", f"{PERSONS}/{{person_id}}/faces"): {"params": {"all": "true"}},
+    ("POST", "/v1/collections/{collection_id}/imports/plan"): {
+        "json": {"items": [{"sha256": "0" * 64, "person_id": "ada"}]}
+    },
     ("POST", f"{PERSONS}/{{person_id}}/faces/{{face_id}}/move"): {"json": {"person_id": "bob"}},
 }
 

@@ -31,7 +31,10 @@ class Person(Shape):
 
 
 class FaceSample(Shape):
-    """An enrolled face. Its crop is upright, also where the image had to be turned by `rotation` degrees clockwise."""
+    """An enrolled face. Its crop is upright, also where the image had to be turned by `rotation` degrees clockwise.
+
+    `source_sha256`: of the image file that was enrolled, in hex; null for faces from before it was kept.
+    """
 
     id: str
     person_id: str
@@ -47,6 +50,7 @@ class FaceSample(Shape):
     embedding_source: store.EmbeddingSource
     embedding_contract_id: str
     has_crop: bool
+    source_sha256: str | None
     created_at: Timestamp
 
     @classmethod
@@ -70,6 +74,7 @@ class FaceSample(Shape):
                 "embedding_source": face.source,
                 "embedding_contract_id": contract.id,
                 "has_crop": face.has_crop,
+                "source_sha256": face.source_sha256,
                 "created_at": face.created_at,
             }
         )

@@ -26,6 +26,7 @@ ASK: dict[str, Callable[[Gallery, str, str], Awaitable[Any]]] = {
     "delete_face": lambda g, t, f: g.delete_face(t, "staff", "ada", f),
     "delete_faces": lambda g, t, f: g.delete_faces(t, "staff", "ada", None),
     "move_face": lambda g, t, f: g.move_face(t, "staff", "ada", f, "grace"),
+    "known_sources": lambda g, t, f: g.known_sources(t, "staff", ["00" * 32], ["ada"]),
     "face_crop": lambda g, t, f: g.face_crop(t, "staff", "ada", f),
     "face_embedding": lambda g, t, f: g.face_embedding(t, "staff", f, CONTRACT.id),
     "search": lambda g, t, f: g.search(t, "staff", CONTRACT.id, embedding(1)[None], 1),
