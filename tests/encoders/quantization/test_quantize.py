@@ -7,18 +7,13 @@ import pickle
 import shutil
 from pathlib import Path
 
-import numpy as np
-import onnx
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from encoders.errors import PackCorrupt, PackError
 from encoders.pack_encoder import InsightFacePackEncoder
 from encoders.packs.directory import find_pack, verify_pack
 from encoders.packs.manifest import MANIFEST_FILE
 from encoders.packs.quantization_report import REPORT_FILE, QuantizationReport
-from encoders.quantization.models import split_prelu
 from encoders.quantization.quantize import QuantizationRefused, TooFewFaces, find_photos, quantize_pack
 from tests.benchmarks.packs.packs import draw_picture, jpeg, make_pack
 
@@ -187,26 +182,6 @@ def test_the_folder_of_a_photo_names_its_person(tmp_path: Path) -> None:
     assert [path.name for path in photos] == ["3.jpg", "1.jpg", "2.PNG"]
     assert set(people.values()) == {"ada"}
     assert len(people) == 2
-
-
-def test_a_split_prelu_gives_the_same_numbers() -> None:
-    slopes = np.array([-0.5, 0.0, 0.25, 1.5], np.float32).reshape(4, 1, 1)
-    graph = helper.make_graph(
-        [helper.make_node("PRelu", ["x", "slope"], ["y"])],
-        "prelu",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 3, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 3, 3])],
-        [numpy_helper.from_array(slopes, "slope")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    x = np.random.default_rng(1).standard_normal((1, 4, 3, 3)).astype(np.float32)
-
-    split_prelu(model)
-
-    onnx.checker.check_model(model)
-    assert "PRelu" not in {node.op_type for node in model.graph.node}
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"x": x})[0], np.where(x > 0, x, slopes * x), atol=1e-6)
 
 
 @pytest.mark.pack
