@@ -11,45 +11,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from deployments.decisions.photos import Photo
+from deployments.http import bounds
 from deployments.http.bodies import strict_json
-from deployments.http.bodies.base64_body import decode_base64, lift_long_texts
-from deployments.http.problems import InvalidRequest, TooManyImages, UnsupportedMediaType, validation_problem
+from deployments.http.bodies.base64_body import NotBase64, decode_base64, lift_long_texts
+from deployments.http.bodies.encoding import media_type, refuse_encoded
+from deployments.http.bodies.json_body import parse_json, require_size, validated
+from deployments.http.bodies.multipart import read_multipart
+from deployments.http.problems import InvalidRequest, TooManyImages, UnsupportedMediaType
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MAX_FILES = 200  # above any deployment's own limit of images, so that this one is met first and can say how many came
-MAX_FIELDS = 32
-MAX_FIELD_BYTES = 4 * 2**20  # 100 external embeddings of 512 floats are 1.2 MB of JSON
-MAX_FILENAME = 255
 HASHED_HERE_BYTES = 2**20  # sha256 takes 0.6 ms for it; a thread, which can run meanwhile, costs 0.1 ms
-
-
-class _WholeMultiPartParser(MultiPartParser):
-    """Refuses a body that is cut off, whose last parts Starlette's parser drops without a word.
-
-    Keeps parts in memory: the body is bounded already, and a spool file on disk would cost a thread hop each.
-    """
-
-    spool_max_size = 2**31
-    _is_whole = False
-
-    def on_end(self) -> None:
-        self._is_whole = True
-
-    async def parse(self) -> FormData:
-        form = await super().parse()
-        if not self._is_whole:
-            for file in self._files_to_close_on_error:
-                file.close()
-            raise MultiPartException("it ends before its closing boundary.")
-        return form
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +48,7 @@ class ImageRequest:
         if not found:
             raise InvalidRequest(f"Expected at least one image in the field '{name}'; found none.")
         if len(found) > limit:
-            raise TooManyImages(f"Expected at most {limit} images; found {len(found)}.", {"limit": limit})
+            raise _too_many(limit, len(found))
         return found
 
     def options(self, model: type[Model]) -> Model:
@@ -92,92 +68,26 @@ class ImageRequest:
         return digest.hexdigest()
 
 
-def validated(model: type[Model], fields: Mapping[str, Any]) -> Model:
-    """Return `fields` as `model`. Raises InvalidRequest, which says what was expected."""
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        raise validation_problem(error.errors()) from error
-
-
-async def read_json(request: Request, model: type[Model]) -> Model:
-    """Return the JSON body as `model`. Raises InvalidRequest or UnsupportedMediaType."""
-    if media_type(request) != "application/json":
-        raise UnsupportedMediaType(f"Expected application/json; found {media_type(request)[:64] or 'no content type'}.")
-    return validated(model, parse_json(await request.body()))
-
-
 async def read_images(request: Request, names: Sequence[str]) -> ImageRequest:
     """Return the images of a request whose image fields are `names`; where that is one, the body may be the image.
 
-    Options stand beside the images or in the query. Raises InvalidRequest or UnsupportedMediaType.
+    Options stand beside the images or in the query. Raises InvalidRequest, RequestTooLarge or UnsupportedMediaType.
     """
+    refuse_encoded(request)
     kind = media_type(request)
     if kind == "multipart/form-data":
-        return await _read_multipart(request, names)
+        images, fields = await read_multipart(request, names)
+        return ImageRequest(images, _options(request, fields))
     if kind == "application/json":
         return await _read_base64(request, await request.body(), names)
     if len(names) == 1 and (kind.startswith("image/") or kind == "application/octet-stream"):
         content = await request.body()
-        images = {names[0]: (Photo("body", content),)} if content else {}
-        return ImageRequest(images, _options(request, ()))
+        found = {names[0]: (Photo("body", content),)} if content else {}
+        return ImageRequest(found, _options(request, ()))
     raw = ", the image itself (image/*)" if len(names) == 1 else ""
     raise UnsupportedMediaType(
         f"Expected multipart/form-data{raw} or application/json with base64; found {kind[:64] or 'no content type'}."
     )
-
-
-def media_type(request: Request) -> str:
-    """Return the body's media type in lower case, without parameters."""
-    return request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """Return a JSON object. Raises InvalidRequest, also for NaN and for nesting without end."""
-    try:
-        value = strict_json.load(body)
-    except ValueError as error:
-        raise InvalidRequest(f"Expected a JSON object as the body: {error}.") from error
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"Expected a JSON object as the body; found {strict_json.kind_of(value)}.")
-    return value
-
-
-async def _read_multipart(request: Request, names: Sequence[str]) -> ImageRequest:
-    _, parameters = parse_options_header(request.headers["content-type"])
-    if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":  # Python's punycode takes minutes for a large field
-        raise InvalidRequest("Expected a multipart body in UTF-8; found another charset.")
-    parser = _WholeMultiPartParser(
-        request.headers,
-        request.stream(),
-        max_files=MAX_FILES,
-        max_fields=MAX_FIELDS,
-        max_part_size=MAX_FIELD_BYTES,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise InvalidRequest(f"The multipart body could not be read: {error.message}") from error
-    try:
-        return await _sorted_parts(request, form, names)
-    finally:
-        await form.close()
-
-
-async def _sorted_parts(request: Request, form: FormData, names: Sequence[str]) -> ImageRequest:
-    images: dict[str, tuple[Photo, ...]] = {}
-    options: list[tuple[str, str]] = []
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name not in names:
-                raise InvalidRequest(f"Expected images in {_listed(names)}; found one in '{name[:64]}'.")
-            filename = (value.filename or "upload")[:MAX_FILENAME]
-            images[name] = (*images.get(name, ()), Photo(filename, await value.read()))
-        elif name in names:
-            raise InvalidRequest(f"Expected the field '{name}' to be a file; found text. With curl: -F {name}=@FILE.")
-        else:
-            options.append((name, value))
-    return ImageRequest(images, _options(request, options))
 
 
 async def _read_base64(request: Request, content: bytes, names: Sequence[str]) -> ImageRequest:
@@ -185,15 +95,23 @@ async def _read_base64(request: Request, content: bytes, names: Sequence[str]) -
     body = parse_json(short)
     if not lifted.keys() <= {text for name in names for text in _listed_texts(body.get(name)) if isinstance(text, str)}:
         body, lifted = parse_json(content), {}  # a long text that is no image: some validator's business
+    if not any(name in body for name in names):
+        require_size(content, bounds.JSON_BYTES)
     images: dict[str, tuple[Photo, ...]] = {}
     for name in names:
         if name in body:
             texts = _listed_texts(body.pop(name))
+            if len(texts) > bounds.FILES:
+                raise _too_many(bounds.FILES, len(texts))
             contents = [
                 await _decode(name, lifted.get(text, text) if isinstance(text, str) else text) for text in texts
             ]
             images[name] = tuple(Photo(f"{name}-{index}", image) for index, image in enumerate(contents))
     return ImageRequest(images, _options(request, body.items()))
+
+
+def _too_many(limit: int, found: int) -> TooManyImages:
+    return TooManyImages(f"Expected at most {limit} images; found {found:,}.", {"limit": limit})
 
 
 def _listed_texts(value: Any) -> list[Any]:
@@ -215,9 +133,5 @@ async def _decode(name: str, text: Any) -> bytes:
         raise InvalidRequest(f"Expected base64 text in '{name}'; found {strict_json.kind_of(text)}.")
     try:
         return await decode_base64(text)
-    except ValueError as error:
-        raise InvalidRequest(f"Expected base64 text in '{name}'; it could not be decoded.") from error
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(f"'{name}'" for name in names)
+    except NotBase64 as error:
+        raise InvalidRequest(f"Expected base64 text in '{name}'; {error}.") from error

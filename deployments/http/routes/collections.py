@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from deployments.decisions.recognition import SEARCH_PROFILE, contract_of, match_threshold
 from deployments.http.access.requirement import requires
-from deployments.http.bodies.uploads import read_json
+from deployments.http.bodies.json_body import read_json
 from deployments.http.context import ApiContext, Caller, Context, idempotency_of
 from deployments.http.openapi import error_responses, json_body, writes
 from deployments.http.problems import SearchCapacityTooLarge, UnsupportedSearchProfile

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from deployments.decisions.enroll import enroll_faces
 from deployments.http.access.requirement import requires
-from deployments.http.bodies.uploads import read_images, read_json
+from deployments.http.bodies.json_body import read_json
+from deployments.http.bodies.uploads import read_images
 from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.problems import InvalidRequest

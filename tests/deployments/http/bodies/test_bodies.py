@@ -130,6 +130,27 @@ async def test_json_in_another_type_of_body_is_refused(api: httpx.AsyncClient, k
     assert "application/json" in message_of(response)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/v1/detect", "image/png"), ("/v1/detect", "application/json"), ("/v1/collections", None)]
+)
+@pytest.mark.parametrize("encoding", ["gzip", "BR", "deflate, gzip", "x" * 5000])
+async def test_a_compressed_body_is_refused_by_the_name_of_its_encoding(
+    api: httpx.AsyncClient, path: str, kind: str | None, encoding: str
+) -> None:
+    headers = {"content-type": kind or "application/json", "content-encoding": encoding}
+
+    response = await api.post(path, content=b"\x1f\x8b", headers=headers)
+
+    assert code_of(response) == (415, "unsupported_media_type")
+    assert message_of(response) == f"Expected a body without Content-Encoding; found {encoding.lower()[:64]}."
+
+
+async def test_a_body_that_says_it_is_as_it_is_is_taken(api: httpx.AsyncClient) -> None:
+    headers = {"content-type": "image/png", "content-encoding": "identity"}
+
+    assert (await api.post("/v1/detect", content=drawing(0), headers=headers)).status_code == 200
+
+
 async def test_the_content_type_is_read_as_the_standard_says(api: httpx.AsyncClient) -> None:
     headers = {"content-type": "Application/JSON ; charset=utf-8"}
 
@@ -169,7 +190,10 @@ async def test_an_image_field_that_is_text_is_explained(api: httpx.AsyncClient) 
     response = await api.post("/v1/detect", files={"image": (None, "face.jpg")})
 
     assert code_of(response) == (400, "invalid_request")
-    assert message_of(response) == "Expected the field 'image' to be a file; found text. With curl: -F image=@FILE."
+    assert message_of(response) == (
+        "Expected the field 'image' to be a file; found a part with neither a file name nor an image's Content-Type. "
+        "With curl: -F image=@FILE."
+    )
 
 
 async def test_a_file_in_another_field_is_explained(api: httpx.AsyncClient) -> None:

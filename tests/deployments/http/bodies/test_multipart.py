@@ -68,3 +68,37 @@ async def test_a_file_may_have_any_name(api: httpx.AsyncClient, filename: str) -
 
     assert response.status_code == 201
     assert len(response.json()["rejected_images"][0]["filename"]) <= 255
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'name="image"\r\nContent-Type: image/png',
+        b'name="image"\r\nContent-Type: application/octet-stream',
+        b"name=image\r\ncontent-type: IMAGE/JPEG; q=1",
+        b"name=\"image\"; filename*=UTF-8''%D1%84.png",
+        b"name=\"image\"; filename*=UTF-8''%D1%84.png\r\nContent-Type: text/plain",
+    ],
+)
+async def test_a_part_without_a_file_name_is_a_file_where_it_can_be_nothing_else(
+    api: httpx.AsyncClient, head: bytes
+) -> None:
+    body = b"--x\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + drawing(0, 90) + b"\r\n--x--\r\n"
+
+    response = await api.post("/v1/detect", content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+
+    assert response.status_code == 200, response.text
+    assert len(response.json()["faces"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "size", "limit"),
+    [("metadata", 64 * 2**10 + 1, "65,536"), ("name", 2**20, "65,536"), ("external_embeddings", 300_000, "26,200")],
+)
+async def test_a_long_text_field_is_refused_with_its_bound(
+    api: httpx.AsyncClient, field: str, size: int, limit: str
+) -> None:
+    response = await api.post(PERSONS, **multipart("images", drawing(0), **{field: "x" * size}))
+
+    assert code_of(response) == (400, "invalid_request")
+    assert message_of(response) == (f"Expected the field '{field}' to have at most {limit} characters; found {size:,}.")
