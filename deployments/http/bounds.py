@@ -8,6 +8,10 @@ lists all of them.
 # client that writes nothing but ASCII; an embedding is 13 KB.
 JSON_BYTES = 64 * 2**10
 
+# The question which of 1,000 files a collection lacks: a digest of 64 digits and a person's id of up to 64 letters for
+# each, with names and quotes 170 bytes, and room for spaces.
+PLAN_BYTES = 256 * 2**10
+
 # What is left of a JSON body once its images are lifted out: 100 external embeddings are 1.2 MB, and 100 images that
 # are too short to be lifted 1.6 MB.
 JSON_REST_BYTES = 4 * 2**20

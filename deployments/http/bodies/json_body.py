@@ -14,12 +14,15 @@ from deployments.http.problems import InvalidRequest, RequestTooLarge, Unsupport
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_json(request: Request, model: type[Model]) -> Model:
-    """Return the JSON body as `model`. Raises InvalidRequest, RequestTooLarge or UnsupportedMediaType."""
+async def read_json(request: Request, model: type[Model], limit: int = bounds.JSON_BYTES) -> Model:
+    """Return the JSON body of up to `limit` bytes as `model`.
+
+    Raises InvalidRequest, RequestTooLarge or UnsupportedMediaType.
+    """
     refuse_encoded(request)
     if media_type(request) != "application/json":
         raise UnsupportedMediaType(f"Expected application/json; found {media_type(request)[:64] or 'no content type'}.")
-    return validated(model, parse_json(await _read_short(request)))
+    return validated(model, parse_json(await _read_short(request, limit)))
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -57,9 +60,9 @@ def validated(model: type[Model], fields: Mapping[str, Any]) -> Model:
         raise validation_problem(error.errors(include_url=False)) from error
 
 
-async def _read_short(request: Request) -> bytes:
+async def _read_short(request: Request, limit: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        require_size(body, bounds.JSON_BYTES)
+        require_size(body, limit)
     return bytes(body)
