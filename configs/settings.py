@@ -1,9 +1,9 @@
 """What a deployment is told at start: the `args` of the Serve YAML. A change needs a redeploy."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from configs.frozen import Frozen
 
@@ -83,15 +83,25 @@ class ApiSettings(Frozen):
     max_request_bytes: int = Field(
         default=40 * 2**20, ge=4096, le=2**30, description="Largest accepted request body, in bytes."
     )
+    # half of it, a tenant's, are photos of 4 MB for all of `max_in_flight`; with copies it is up to three times as much
+    max_held_bytes: int = Field(
+        default=512 * 2**20,
+        ge=2**20,
+        le=64 * 2**30,
+        description="Bytes of request bodies that one ingress replica holds at once, at most half of a tenant.",
+    )
     max_images: int = Field(default=10, ge=1, le=100, description="Most images in one enrolment.")
     request_timeout_s: float = Field(
-        default=30.0, gt=0, le=600, description="A request ends with 503 after this time, in seconds."
+        default=30.0,
+        gt=0,
+        le=600,
+        description="A request ends with 503 this long after its body is there, in seconds.",
     )
     body_timeout_s: float = Field(
         default=10.0,
         gt=0,
         le=600,
-        description="A request whose body is not whole after this time, in seconds, gets 408.",
+        description="Time for each 200,000 bytes of a body, in seconds; who sends less in it gets 408.",
     )
     max_in_flight: int = Field(
         default=64, ge=1, le=10_000, description="Requests that one ingress replica works on; more get 429."
@@ -108,6 +118,14 @@ class ApiSettings(Frozen):
     )
     access_log: bool = Field(default=True, description="Whether each request gets a line in the log.")
     docs: bool = Field(default=True, description="Whether `/docs` is served.")
+
+    @model_validator(mode="after")
+    def _holds_the_largest(self) -> Self:
+        if self.max_held_bytes < 2 * self.max_request_bytes:
+            raise ValueError(
+                "expected max_held_bytes of at least twice max_request_bytes, since a tenant has half of it"
+            )
+        return self
 
 
 class ServiceSettings(Frozen):

@@ -7,10 +7,12 @@ from fastapi import FastAPI
 from configs.settings import ApiSettings
 from deployments.http.access.tokens import TokenVerifier
 from deployments.http.admission import Admission, AdmittedEmbedder
+from deployments.http.bodies.arrival import BodyLimits
+from deployments.http.bodies.held_bytes import HeldBytes
 from deployments.http.context import ApiContext
 from deployments.http.cursors import CursorCodec
 from deployments.http.health import HealthCheck
-from deployments.http.middleware import Gatekeeper, Limits
+from deployments.http.middleware import Gatekeeper
 from deployments.http.openapi import install_openapi
 from deployments.http.outcomes import Outcomes
 from deployments.http.problems import install_handlers
@@ -72,7 +74,9 @@ def create_api(
     install_openapi(app)
     app.add_middleware(
         Gatekeeper,
-        limits=Limits(settings.max_request_bytes, settings.request_timeout_s, settings.body_timeout_s),
+        timeout_s=settings.request_timeout_s,
+        bodies=BodyLimits(settings.max_request_bytes, settings.body_timeout_s),
+        held=HeldBytes(settings.max_held_bytes),
         admission=admission,
         outcomes=outcomes,
         echoes_request_id=echoes_request_id,

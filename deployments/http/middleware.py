@@ -4,19 +4,18 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.http.admission import Admission, AdmissionTicket
+from deployments.http.bodies.arrival import ArrivingBody, BodyLimits
+from deployments.http.bodies.held_bytes import HeldBytes
 from deployments.http.outcomes import CLIENT_LEFT, Outcome, Outcomes, operation_of
-from deployments.http.problems import BodyTimeout, RequestTimeout, RequestTooLarge, code_of, problem_response
+from deployments.http.problems import RequestTimeout, code_of, problem_response
 from deployments.http.request_id import REQUEST_ID
 
-MAX_LENGTH_DIGITS = 18
 WITH_BODY = ("POST", "PATCH")  # of the others nothing is read
 PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -27,26 +26,28 @@ SECURITY_HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one request may send, and how long it and its body may take, in seconds."""
-
-    max_request_bytes: int
-    request_timeout_s: float
-    body_timeout_s: float
-
-
 class Gatekeeper:
     """ASGI middleware that gives each request an id, holds the limits, answers our errors, and tells how it ended.
 
-    `echoes_request_id`: whether to put `x-request-id` on responses; Ray Serve's own proxy does it already.
+    `timeout_s`: what a request may take once its body is there. `echoes_request_id`: whether to put `x-request-id` on
+    responses; Ray Serve's own proxy does it already.
     """
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, admission: Admission, outcomes: Outcomes, echoes_request_id: bool = True
+        self,
+        app: ASGIApp,
+        *,
+        timeout_s: float,
+        bodies: BodyLimits,
+        held: HeldBytes,
+        admission: Admission,
+        outcomes: Outcomes,
+        echoes_request_id: bool = True,
     ) -> None:
         self._app = app
-        self._limits = limits
+        self._timeout_s = timeout_s
+        self._bodies = bodies
+        self._held = held
         self._outcomes = outcomes
         self._echoes_request_id = echoes_request_id
         self._admission = admission
@@ -76,75 +77,37 @@ class Gatekeeper:
             )
 
     async def _serve(self, scope: Scope, receive: Receive, responder: "Responder", request_id: str) -> None:
-        limit_s = self._limits.request_timeout_s
-        timeout = asyncio.timeout(limit_s)
-        headers = Headers(scope=scope)
         ticket = AdmissionTicket(
             self._admission,
             may_need_embedder=scope["method"] == "POST",  # images are posted
             is_always_admitted=_is_health(scope),
         )
+        has_body = scope["method"] in WITH_BODY and brings_body(Headers(scope=scope))
+        timeout = asyncio.timeout(None if has_body else self._timeout_s)
+        clock = asyncio.get_running_loop().time
+
+        def begin() -> None:
+            ticket.enter()
+            timeout.reschedule(clock() + self._timeout_s)
+
+        body: ArrivingBody | None = None
         try:
-            if scope["method"] in WITH_BODY and has_body(headers):
+            if has_body:
                 ticket.expect_body()
             else:
                 ticket.enter()
-            body = BoundedBody(
-                receive, headers, self._limits.max_request_bytes, self._limits.body_timeout_s, on_whole=ticket.enter
-            )
+            body = ArrivingBody(scope, receive, self._bodies, self._held, on_whole=begin)
             async with timeout:
                 await self._app(scope, body.receive, responder.send)
         except ClientDisconnect:  # in the middle of its body: there is nobody to answer
             return
         except Exception as error:
-            late = RequestTimeout(f"The request took longer than {limit_s:g} s.")
+            late = RequestTimeout(f"The request took longer than {self._timeout_s:g} s.")
             await responder.fail(late if timeout.expired() else error, request_id, scope)
         finally:
             ticket.leave()
-
-
-class BoundedBody:
-    """A request's body, which arrives in time and within its limit.
-
-    `on_whole` is called once a body is there. It raises RequestTooLarge once it is over `limit` bytes, whatever its
-    header said, and BodyTimeout where it is not whole `timeout_s` after this was made: a client that sends a byte a
-    second would hold memory for minutes.
-    """
-
-    def __init__(
-        self, receive: Receive, headers: Headers, limit: int, timeout_s: float, on_whole: Callable[[], None]
-    ) -> None:
-        self._receive = receive
-        self._on_whole = on_whole
-        self._limit = limit
-        self._received = 0
-        self._is_whole = False
-        self._timeout_s = timeout_s
-        self._deadline = asyncio.get_running_loop().time() + timeout_s
-        declared = headers.get("content-length", "")
-        # int() refuses thousands of digits, and no body is that long
-        if declared.isdecimal() and (len(declared) > MAX_LENGTH_DIGITS or int(declared) > limit):
-            raise _too_large(limit)
-
-    async def receive(self) -> Message:
-        message = await self._next()
-        if message["type"] == "http.request":
-            self._is_whole = not message.get("more_body", False)
-            self._received += len(message.get("body", b""))
-            if self._received > self._limit:
-                raise _too_large(self._limit)
-            if self._is_whole:
-                self._on_whole()
-        return message
-
-    async def _next(self) -> Message:
-        if self._is_whole:  # what comes now is that the client left
-            return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._receive()
-        except TimeoutError:
-            raise BodyTimeout(f"Expected the whole request body within {self._timeout_s:g} s.") from None
+            if body is not None:
+                body.release()
 
 
 class Responder:
@@ -172,7 +135,7 @@ class Responder:
         await problem_response(error, request_id)(scope, _nothing, self.send)
 
 
-def has_body(headers: Headers) -> bool:
+def brings_body(headers: Headers) -> bool:
     """Tell whether a request with such headers brings a body, RFC 9112 section 6."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
@@ -185,10 +148,6 @@ def request_id_of(headers: Headers) -> str:
 
 def _is_health(scope: Scope) -> bool:
     return bool(scope["path"] == "/v1/health")
-
-
-def _too_large(limit: int) -> RequestTooLarge:
-    return RequestTooLarge(f"Expected a request body of at most {limit:,} bytes; found a larger one.", {"limit": limit})
 
 
 async def _nothing() -> Message:

@@ -1,7 +1,6 @@
 """Too many requests at once, requests that take too long, and clients that leave."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -57,18 +56,6 @@ async def test_a_request_that_takes_too_long_is_given_up(clients: Clients, colou
 
     assert code_of(response) == (503, "request_timeout")
     assert message_of(response) == "The request took longer than 0.1 s."
-
-
-async def test_a_body_that_does_not_end_is_given_up(clients: Clients) -> None:
-    async def body() -> AsyncIterator[bytes]:
-        yield b"x"
-        await asyncio.Event().wait()
-
-    api = clients(settings=ApiSettings(request_timeout_s=0.1))
-
-    response = await api.post("/v1/detect", content=body(), headers={"content-type": "image/jpeg"})
-
-    assert code_of(response) == (503, "request_timeout")
 
 
 async def test_a_timeout_inside_is_not_taken_for_the_requests_own(clients: Clients) -> None:
