@@ -23,6 +23,7 @@ RUN pip install --no-cache-dir "uv==0.13.9"
 WORKDIR /app
 # first what changes rarely: the packages of the lock
 COPY pyproject.toml uv.lock README.md ./
+COPY deployments/client deployments/client
 RUN uv sync --frozen --no-default-groups --group "${RUNTIME}" --no-install-project --no-cache
 COPY configs configs
 COPY encoders encoders

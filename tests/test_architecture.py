@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("configs", "encoders", "store", "deployments")
 MAX_MODULES = 14  # beside its sub-folders: more is a heap in which nobody finds anything
+CLIENT = ROOT / "deployments" / "client"
+CLIENT_PACKAGES = {"httpx2", "pydantic", "faceserve_client", "PIL"}  # the last only where there are arrays
 LEAVES = ("configs", "encoders", "store")
 FORBIDDEN = {
     "configs": {"encoders", "store", "deployments", "ray", "fastapi", "asyncpg", "onnxruntime", "cv2"},
@@ -28,6 +30,7 @@ ROOMS = {
     "deployments/http/routes": ("deployments.http.routes",),  # what two of them need lies below both
     "deployments/inference": ("ray", "fastapi", "starlette"),
     "encoders/images": ("onnxruntime", "openvino"),
+    "deployments/client": (*PACKAGES, "ray", "fastapi", "starlette", "numpy"),  # a distribution of its own
 }
 
 
@@ -83,6 +86,8 @@ def test_every_package_that_is_imported_is_declared() -> None:
             top = name.split(".")[0]
             if top in sys.stdlib_module_names or top in PACKAGES:
                 continue
+            if CLIENT in path.parents and top in CLIENT_PACKAGES:
+                continue
             found = {distribution.lower().replace("_", "-") for distribution in distributions.get(top, ())}
             assert found & declared, f"{path.relative_to(ROOT)} imports {name}, which pyproject.toml does not declare"
 
@@ -128,6 +133,7 @@ def test_nothing_but_the_deployments_and_commands_reads_the_environment() -> Non
 
     assert readers <= {
         "deployments/cli.py",
+        "deployments/client/faceserve_client/settings.py",
         "deployments/commands/up.py",
         "deployments/ingress.py",
         "deployments/searcher.py",

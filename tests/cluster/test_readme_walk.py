@@ -24,8 +24,8 @@ def walk() -> str:
 
 
 def example(name: str) -> str:
-    """Return a program of docs/integrate.md."""
-    page = (ROOT / "docs" / "integrate.md").read_text()
+    """Return a program of the manual."""
+    page = "".join((ROOT / "docs" / each).read_text() for each in ("integrate.md", "client.md"))
     found = re.search(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)```", page, flags=re.DOTALL)
     assert found is not None
     return found[1]
@@ -56,7 +56,10 @@ def test_the_walk_with_curl_works_as_pasted(cluster: Cluster, tmp_path: Path) ->
     assert identified["faces"][0]["decision"] == "match"
 
 
-@pytest.mark.parametrize(("program", "name"), [(sys.executable, "integrate.py"), ("node", "integrate.mjs")])
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [(sys.executable, "integrate.py"), (sys.executable, "client.py"), ("node", "integrate.mjs")],
+)
 def test_the_programs_of_the_manual_work_as_pasted(cluster: Cluster, tmp_path: Path, program: str, name: str) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
@@ -67,3 +70,10 @@ def test_the_programs_of_the_manual_work_as_pasted(cluster: Cluster, tmp_path: P
     printed = run(cluster, tmp_path, program, name, "ada.jpg", "door.jpg")
 
     assert printed.startswith("match Ada ")
+
+
+def test_the_program_for_asyncio_works_as_pasted(cluster: Cluster, tmp_path: Path) -> None:
+    astronaut().save(tmp_path / "ada.jpg")
+    (tmp_path / "client_async.py").write_text(example("client_async.py"))
+
+    assert run(cluster, tmp_path, sys.executable, "client_async.py", "ada.jpg", "ada.jpg") == "1\n1\n"

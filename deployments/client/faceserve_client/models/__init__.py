@@ -1,0 +1,1 @@
+"""What the service answers. Names and fields are those of its OpenAPI document; a field of a newer service is kept."""
