@@ -118,6 +118,7 @@ class ApiSettings(Frozen):
     )
     access_log: bool = Field(default=True, description="Whether each request gets a line in the log.")
     docs: bool = Field(default=True, description="Whether `/docs` is served.")
+    console: bool = Field(default=True, description="Whether the console is served at `/`.")
 
     @model_validator(mode="after")
     def _holds_the_largest(self) -> Self:

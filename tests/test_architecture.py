@@ -28,6 +28,7 @@ ROOMS = {
     "deployments/http": ("ray",),
     "deployments/decisions": ("ray", "fastapi", "starlette", "deployments.http"),
     "deployments/http/routes": ("deployments.http.routes",),  # what two of them need lies below both
+    "deployments/console": ("ray", "configs", "encoders", "store", "deployments.http"),
     "deployments/inference": ("ray", "fastapi", "starlette"),
     "encoders/images": ("onnxruntime", "openvino"),
     "deployments/client": (*PACKAGES, "ray", "fastapi", "starlette", "numpy"),  # a distribution of its own

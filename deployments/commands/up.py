@@ -272,6 +272,9 @@ def announce(options: UpOptions, settings: ServiceSettings, secret: str, console
     token = make_token(secret, settings=settings.token, tenant=TENANT, scopes=SCOPES, expires_s=TOKEN_LIFE_S)
     url = base_url(options)
     console.print(f"\n[bold green]faceserve answers at {url}[/bold green]  (models: {settings.encoder.pack})")
+    if settings.api.console:
+        console.print("The console, signed in:", highlight=False)
+        print(f"  {url}/#token={token}")  # a fragment, which no browser sends and no log has
     console.print(f"API documentation: {url}/docs")
     console.print("\nA development token, valid for 30 days:\n", highlight=False)
     # not through the console: it would break the lines that are there to be copied

@@ -5,6 +5,8 @@ from dataclasses import replace
 from fastapi import FastAPI
 
 from configs.settings import ApiSettings
+from deployments.console.files import read_page
+from deployments.console.route import console_router
 from deployments.http.access.tokens import TokenVerifier
 from deployments.http.admission import Admission, AdmittedEmbedder
 from deployments.http.bodies.arrival import BodyLimits
@@ -92,4 +94,6 @@ def create_api(
         imports.router,
     ):
         app.include_router(router)
+    if settings.console:
+        app.include_router(console_router(read_page()))
     return app

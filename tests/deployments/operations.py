@@ -11,7 +11,14 @@ from deployments.http.access.requirement import OPEN_PATHS
 from tests.deployments.colours import drawing
 from tests.deployments.service import multipart
 
-PLACES = {"collection_id": "staff", "person_id": "ada", "face_id": "00000000-0000-7000-8000-000000000000"}
+PLACES = {
+    "collection_id": "staff",
+    "person_id": "ada",
+    "face_id": "00000000-0000-7000-8000-000000000000",
+    "digest": "0123456789abcdef",
+    "room": "core",
+    "file": "start.js",
+}
 PERSONS = "/v1/collections/{collection_id}/persons"
 
 IMAGE = multipart("image", drawing(0))

@@ -9,7 +9,7 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from deployments.http.access.tokens import TokenVerifier, Unauthorized
 
 # Everything else answers 401 without a token; a test walks the routes.
-OPEN_PATHS = frozenset({"/v1/health", "/openapi.json", "/docs"})
+OPEN_PATHS = frozenset({"/v1/health", "/openapi.json", "/docs", "/", "/console/{digest}/{room}/{file}"})
 
 BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JSON Web Token; `faceserve token` makes one.")
 

@@ -23,7 +23,17 @@ from tests.deployments.tokens import token
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v2/detect", "/v1/collections/", "/v1/health/", "/v1/detect/x", "//v1/health", "/docs/", "/%00"],
+    [
+        "/nothing",
+        "/v1",
+        "/v2/detect",
+        "/v1/collections/",
+        "/v1/health/",
+        "/v1/detect/x",
+        "//v1/health",
+        "/docs/",
+        "/%00",
+    ],
 )
 async def test_a_path_that_is_not_there_has_an_envelope(clients: Clients, path: str) -> None:
     for api in (clients(), clients(has_token=False)):

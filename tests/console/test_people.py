@@ -1,0 +1,181 @@
+"""Signing in, people and their faces, trying a photo: in a real browser against a real service."""
+
+import time
+
+from playwright.async_api import expect
+
+from tests.console.browser import Watched
+from tests.console.conftest import Gallery, Opens
+from tests.console.service import Album, Service, grey_picture
+
+
+async def test_the_link_that_up_prints_signs_in_and_leaves_no_token_in_the_address(
+    service: Service, gallery: Gallery, opened: Opens
+) -> None:
+    async with opened() as ui:
+        await ui.page.goto(service.link)
+
+        await expect(ui.page.get_by_role("heading", name="Try")).to_be_visible()
+        assert ui.page.url == f"{service.url}/"
+
+
+async def test_a_token_typed_in_a_field_signs_in(service: Service, gallery: Gallery, opened: Opens) -> None:
+    async with opened() as ui:
+        ui.expected = {401}
+        await ui.page.goto(f"{service.url}/#/people/{gallery.id}")
+        await ui.page.get_by_label("Token").fill("not.a.token")
+        await ui.page.get_by_role("button", name="Sign in").click()
+        await expect(ui.page.get_by_role("alert").filter(has_text="does not take this token")).to_be_visible()
+
+        await ui.page.get_by_label("Token").fill(service.token())
+        await ui.page.get_by_role("button", name="Sign in").click()
+
+        await expect(ui.page.get_by_role("heading", name="Nobody here yet")).to_be_visible()
+        assert await ui.page.evaluate("document.cookie") == ""
+
+
+async def test_a_reload_loses_nothing(service: Service, gallery: Gallery, album: Album, ui: Watched) -> None:
+    gallery.enrol("Ada", album.portraits[0])
+    gallery.enrol("Grace", album.portraits[1])
+    await ui.go("people", gallery.id)
+    await ui.page.get_by_role("searchbox", name="Name or id").fill("grace")
+    await expect(ui.page.get_by_role("link", name="Ada")).to_have_count(0)
+
+    await ui.page.reload()
+
+    await expect(ui.page.get_by_role("link", name="Grace")).to_be_visible()
+    await expect(ui.page.get_by_role("searchbox", name="Name or id")).to_have_value("grace")
+    await expect(ui.page.get_by_role("link", name="Ada")).to_have_count(0)
+
+
+async def test_a_person_is_enrolled_by_drag_and_drop(
+    service: Service, gallery: Gallery, album: Album, ui: Watched
+) -> None:
+    await ui.go("people", gallery.id)
+    await ui.page.get_by_role("button", name="Add a person").first.click()
+    await ui.page.get_by_label("Name", exact=True).fill("Ada")
+    await ui.drop([album.portraits[0]], "dialog .drop")
+    await expect(ui.page.locator("dialog .thumbs img")).to_have_count(1)
+
+    await ui.page.get_by_role("button", name="Enrol").click()
+
+    await expect(ui.page.get_by_role("heading", name="Ada")).to_be_visible()
+    await expect(ui.page.locator(".face img")).to_have_count(1)  # the picture that the service kept
+    assert gallery.persons() == {"Ada": 1}
+
+
+async def test_a_photo_that_is_not_taken_says_why(
+    service: Service, gallery: Gallery, album: Album, ui: Watched
+) -> None:
+    ada = gallery.enrol("Ada", album.portraits[0])
+    await ui.go("person", gallery.id, ada)
+    await expect(ui.page.locator(".face")).to_have_count(1)
+
+    await ui.drop([grey_picture(service.folder), album.portraits[0]])
+
+    await expect(ui.page.locator(".rejections li")).to_have_text(["grey.jpgNo face was found in it."])
+    await expect(ui.page.locator(".face")).to_have_count(2)
+
+
+async def test_a_group_photo_shows_who_is_known_and_names_who_is_not(
+    service: Service, gallery: Gallery, album: Album, ui: Watched
+) -> None:
+    gallery.enrol("Ada", album.portraits[0])
+    await ui.go("try", gallery.id)
+    await ui.drop([album.group])
+
+    ada = ui.card("Ada").filter(has_text="Clearly").or_(ui.card("there is nobody else"))
+    await expect(ada).to_have_count(1)
+    await expect(ada.locator(".pair img")).to_have_count(2)  # the face in the photo, and the one that matched
+    await expect(ui.page.locator(".frame.match")).to_have_text("Ada")
+    unknown = ui.page.locator(".frame.no_match")
+    before = await unknown.count()
+    await ui.page.get_by_role("button", name="Name this face").first.click()
+    await ui.page.keyboard.type("Grace")
+    await ui.page.keyboard.press("Enter")
+
+    await expect(ui.page.locator(".frame.match", has_text="Grace")).to_be_visible()
+    assert await unknown.count() < before
+    assert gallery.persons() == {"Ada": 1, "Grace": 1}
+
+
+async def test_what_was_done_is_shown_as_curl_without_the_token(
+    service: Service, gallery: Gallery, album: Album, ui: Watched
+) -> None:
+    await ui.go("try", gallery.id)
+    await ui.drop([album.group])
+    await ui.page.get_by_role("button", name="Show as curl").click()
+
+    command = await ui.page.locator("dialog pre").inner_text()
+
+    assert "Authorization: Bearer $FACESERVE_TOKEN" in command
+    assert "--data-binary '@group.jpg'" in command
+    assert f"/v1/collections/{gallery.id}/identify?limit=4" in command
+
+
+async def test_two_persons_are_merged(service: Service, gallery: Gallery, album: Album, ui: Watched) -> None:
+    gallery.enrol("Ada", album.portraits[0])
+    gallery.enrol("Ada again", album.portraits[0])
+    await ui.go("people", gallery.id)
+    for name in ("Select Ada", "Select Ada again"):
+        await ui.page.get_by_role("checkbox", name=name, exact=True).check()
+    await ui.page.get_by_role("button", name="Merge").click()
+
+    await ui.page.get_by_role("dialog").get_by_role("radio", name="Ada", exact=False).first.check()
+    await ui.page.get_by_role("dialog").get_by_role("button", name="Merge").click()
+
+    await expect(ui.page.locator(".person-card")).to_have_count(1)
+    assert list(gallery.persons().values()) == [2]
+
+
+async def test_deleting_a_person_says_what_goes_first(
+    service: Service, gallery: Gallery, album: Album, ui: Watched
+) -> None:
+    ada = gallery.enrol("Ada", album.portraits[0])
+    await ui.go("person", gallery.id, ada)
+    await ui.page.get_by_role("button", name="Delete").click()
+    await expect(ui.page.get_by_role("dialog")).to_contain_text("1 face goes, with names and metadata")
+    await ui.page.keyboard.press("Escape")
+    assert gallery.persons() == {"Ada": 1}
+
+    await ui.page.get_by_role("button", name="Delete").click()
+    await ui.page.get_by_role("button", name="Delete person").click()
+
+    await expect(ui.page.get_by_role("heading", name="Nobody here yet")).to_be_visible()
+    assert gallery.persons() == {}
+
+
+async def test_an_expired_token_asks_again_and_keeps_the_page(
+    service: Service, gallery: Gallery, album: Album, opened: Opens
+) -> None:
+    async with opened() as ui:
+        ui.expected = {401}
+        short = service.token(expires_s=1.0)
+        await ui.page.goto(f"{service.url}/#token={short}&/people/{gallery.id}")
+        await expect(ui.page.get_by_role("heading", name="Nobody here yet")).to_be_visible()
+        await ui.page.get_by_role("button", name="Add a person").first.click()
+        await ui.page.get_by_label("Name", exact=True).fill("Ada")
+        await ui.drop([album.portraits[0]], "dialog .drop")
+        await ui.page.wait_for_function("at => Date.now() > at", arg=time.time() * 1000 + 12_000)  # expiry and leeway
+        await ui.page.get_by_role("button", name="Enrol").click()
+        await expect(ui.page.get_by_role("heading", name="Sign in again")).to_be_visible()
+
+        await ui.page.get_by_label("Token").fill(service.token())
+        await ui.page.get_by_role("button", name="Sign in").click()
+
+        await expect(ui.page.get_by_role("heading", name="Ada")).to_be_visible()
+        assert gallery.persons() == {"Ada": 1}
+
+
+async def test_a_narrow_token_sees_what_it_may_do_and_no_more(
+    service: Service, gallery: Gallery, album: Album, opened: Opens
+) -> None:
+    ada = gallery.enrol("Ada", album.portraits[0])
+    reader = service.token(scopes=("faces:read",), collections=(gallery.id,))
+    async with opened() as ui:
+        await ui.page.goto(f"{service.url}/#token={reader}&/person/{gallery.id}/{ada}")
+        await expect(ui.page.get_by_role("heading", name="Ada")).to_be_visible()
+
+        await expect(ui.page.get_by_role("button", name="Delete")).to_have_count(0)
+        await expect(ui.page.get_by_role("button", name="Rename")).to_have_count(0)
+        await expect(ui.page.locator(".drop")).to_have_count(0)
