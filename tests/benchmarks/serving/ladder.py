@@ -109,7 +109,10 @@ def conclude(rungs: list[Rung]) -> str:
         )
         if plain:
             best = max(plain, key=lambda rung: rung.best_per_second)
-            line += f", {served.best_per_second / best.best_per_second:.2f} times the strongest baseline, {best.name}"
+            line += (
+                f", {served.best_per_second / best.best_per_second:.2f} times the strongest baseline, {best.name}, and "
+                f"{best.cpu_ms / served.cpu_ms:.2f} times its answers for the same CPU"
+            )
         lines.append(line)
     return "\n".join(lines)
 
