@@ -5,17 +5,18 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 
+import grpc
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.gallery_port import GALLERY_OPERATIONS, GalleryPort
-from deployments.ports import EmbedderResult, Overloaded, Unavailable
+from deployments.ports import AnswerTooLarge, EmbedderResult, Overloaded, Unavailable
 from deployments.telemetry.metrics import CALL_SECONDS, Meters
 from deployments.telemetry.tracing import span
 from encoders.types import AnalyzeOptions, ModelDescription
 
-# gRPC, which the throughput profile turns on, takes messages of 4 MB; from 1 MB on shared memory is faster.
+# gRPC, which the throughput profile turns on, bounds its messages; from 1 MB on shared memory is faster as well.
 BY_REFERENCE_BYTES = 2**20
 
 
@@ -82,8 +83,8 @@ def remote_gallery(handle: DeploymentHandle[Any], meters: Meters) -> GalleryPort
 async def answer(response: Awaitable[Any], part: str) -> Any:
     """Return the result of a handle call.
 
-    Raises the exception that the other side raised, as itself; Overloaded when its queue is full; Unavailable when
-    `part` died or cannot be reached.
+    Raises the exception that the other side raised, as itself; Overloaded when its queue is full; AnswerTooLarge where
+    gRPC refuses the size of a message; Unavailable when `part` died or cannot be reached.
     """
     try:
         return await response
@@ -97,5 +98,9 @@ async def answer(response: Awaitable[Any], part: str) -> Any:
     except RayTaskError as error:
         # Ray makes a class of both; its text is the remote traceback, which no client may read
         raise error.cause from None
+    except grpc.aio.AioRpcError as error:  # Serve makes RayErrors of those that say a replica is gone
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise AnswerTooLarge from error
+        raise Unavailable(part) from error
     except (RayError, RayServeException) as error:
         raise Unavailable(part) from error

@@ -30,6 +30,15 @@ class Unavailable(Exception):
         return f"The {self.part} cannot be reached right now; try again."
 
 
+class AnswerTooLarge(Exception):
+    """The answer is larger than what parts of the service may send to each other; ask for less at once."""
+
+    code: ClassVar[str] = "answer_too_large"
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or self.code
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class EmbedderResult:
     """What a model saw in an image, and which model it was: replicas may differ while a new pack is rolled out.

@@ -4,6 +4,7 @@ DecisionError
 ├── NoFaceFound
 ├── UnusableImage
 ├── InvalidEmbedding
+├── TooManyCandidates
 ├── UnexpectedExternalEmbedding, MissingExternalEmbeddings, MissingEmbeddingContract
 ├── ExternalEmbeddingCountMismatch, EmbeddingContractMismatch
 └── RegistrationFailed
@@ -66,6 +67,28 @@ class UnusableImage(DecisionError):
 
 class InvalidEmbedding(DecisionError):
     """Expected an embedding of 512 numbers with unit length (within 0.0002)."""
+
+
+class TooManyCandidates(DecisionError):
+    """The answer would name too many candidates."""
+
+    code = "too_many_candidates"
+
+    def __init__(self, faces: int, limit: int, most: int) -> None:
+        super().__init__(faces, limit, most)
+        self.faces = faces
+        self.limit = limit
+        self.most = most
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"faces": self.faces, "limit": self.limit, "max_candidates": self.most}
+
+    def __str__(self) -> str:
+        return (
+            f"Expected at most {self.most:,} candidates in an answer; {self.faces} faces with up to {self.limit} each "
+            f"would be {self.faces * self.limit:,}. Lower limit or max_faces."
+        )
 
 
 class UnexpectedExternalEmbedding(DecisionError):

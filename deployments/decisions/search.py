@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deployments.decisions.errors import InvalidEmbedding
+from deployments import bounds
+from deployments.decisions.errors import InvalidEmbedding, TooManyCandidates
 from deployments.decisions.photos import SelectedFace, select_face
 from deployments.decisions.recognition import Decision, Identity, all_faces_options, identify, trusted_embedding
 from deployments.ports import Services
@@ -148,13 +149,16 @@ async def identify_photo(
 ) -> Identified:
     """Return who each of the up to `max_faces` largest faces of `photo` is, with up to `limit` candidates.
 
-    `collection` and `threshold`: as for `search_by_photo`. Raises what the embedder and `Gallery.search` raise.
+    `collection` and `threshold`: as for `search_by_photo`. Raises TooManyCandidates, and what the embedder and
+    `Gallery.search` raise.
     """
     options = all_faces_options(collection.detection, max_faces=max_faces, embed=True)
     result = await services.embedder.analyze(photo, options)
     faces = result.analysis.faces
     if not faces:
         return Identified(result.analysis, (), _or(threshold, collection.threshold))
+    if len(faces) * limit > bounds.CANDIDATES:
+        raise TooManyCandidates(len(faces), limit, bounds.CANDIDATES)
     probes = np.stack([face.embedding for face in faces if face.embedding is not None])  # (faces, 512)
     # one more than asked for: the runner-up decides the margin also when the client wants one candidate
     outcome = await services.gallery.search(tenant, collection.id, result.model.contract.id, probes, max(2, limit))

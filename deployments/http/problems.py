@@ -16,7 +16,7 @@ import encoders.errors as encoder_errors
 import store.errors as store_errors
 from deployments.http.access.tokens import CollectionNotGranted, InsufficientScope, Unauthorized
 from deployments.http.cursors import InvalidCursor
-from deployments.ports import Overloaded, Unavailable
+from deployments.ports import AnswerTooLarge, Overloaded, Unavailable
 
 LOGGER = logging.getLogger("faceserve.problems")
 RETRY_AFTER_S = 1
@@ -135,6 +135,7 @@ STATUSES: Mapping[type[Exception], int] = {
     InsufficientScope: 403,
     CollectionNotGranted: 403,
     InvalidCursor: 400,
+    AnswerTooLarge: 400,
     Overloaded: 429,
     Unavailable: 503,
     decision_errors.NoFaceFound: 422,

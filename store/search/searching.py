@@ -21,7 +21,7 @@ from store.search.signs import Signs
 from store.tables import collection_table, person_table
 from store.tables.rows import PERSON_COLUMNS, person_from
 from store.tables.values import check_embeddings, is_storable
-from store.types import Candidate, NearestFace, SearchOutcome, Verification
+from store.types import Candidate, NearestFace, Person, SearchOutcome, Verification
 
 FACES_PER_PERSON = 4  # candidates fetched at first for each person wanted; most persons have fewer faces
 DEEPER = 8  # times as many candidates at each further attempt
@@ -292,8 +292,9 @@ def _near(signs: Signs, probes: npt.NDArray[np.float32], count: int) -> tuple[li
 
 def _candidates(rows: list[Row], probe_count: int) -> tuple[tuple[Candidate, ...], ...]:
     found: list[list[Candidate]] = [[] for _ in range(probe_count)]
+    persons: dict[str, Person] = {}  # one that several probes look like is built, and travels between replicas, once
     for row in rows:
         if row["face_id"] is not None:
-            candidate = Candidate(person_from(row), str(row["face_id"]), row["similarity"])
-            found[row["number"] - 1].append(candidate)
+            person = persons.get(row["id"]) or persons.setdefault(row["id"], person_from(row))
+            found[row["number"] - 1].append(Candidate(person, str(row["face_id"]), row["similarity"]))
     return tuple(map(tuple, found))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import grpc
 import pytest
 from ray.exceptions import ActorDiedError
 
 from deployments.handles import remote_gallery
-from deployments.ports import Unavailable
+from deployments.ports import AnswerTooLarge, Unavailable
 from deployments.telemetry.metrics import CALL_SECONDS, Metric, NoMeters
 
 
@@ -42,6 +43,32 @@ async def test_a_write_is_not_asked_again_since_it_may_have_happened() -> None:
         await gallery.delete_person("default", "staff", "ada")
 
     assert handle.calls == ["delete_person"]
+
+
+class Refusing:
+    """A handle whose calls end with a gRPC status, as Serve passes on all but those of dead replicas."""
+
+    def __init__(self, status: grpc.StatusCode) -> None:
+        self.status = status
+        self.execute = self
+
+    async def remote(self, operation: str, args: Any, kwargs: Any) -> str:
+        raise grpc.aio.AioRpcError(self.status, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, AnswerTooLarge),
+        (grpc.StatusCode.INTERNAL, Unavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Unavailable),
+    ],
+)
+async def test_what_grpc_refuses_is_an_error_of_ours(status: grpc.StatusCode, expected: type[Exception]) -> None:
+    handle: Any = Refusing(status)
+
+    with pytest.raises(expected):
+        await remote_gallery(handle, NoMeters()).get_collection("default", "staff")
 
 
 class Noted(NoMeters):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
-from deployments.http import bounds
+from deployments import bounds
 from deployments.http.bodies.held_bytes import HeldBytes
 from deployments.http.problems import BodyTimeout, RequestTooLarge
 

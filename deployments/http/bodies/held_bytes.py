@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from deployments.http import bounds
+from deployments import bounds
 from deployments.ports import Overloaded
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from deployments.http import bounds
+from deployments import bounds
 from deployments.http.bodies import strict_json
 from deployments.http.bodies.encoding import media_type, refuse_encoded
 from deployments.http.problems import InvalidRequest, RequestTooLarge, UnsupportedMediaType, validation_problem

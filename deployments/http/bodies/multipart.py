@@ -8,8 +8,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from deployments import bounds
 from deployments.decisions.photos import Photo
-from deployments.http import bounds
 from deployments.http.problems import InvalidRequest
 
 MAX_FILENAME = 255

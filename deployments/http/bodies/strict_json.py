@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from deployments.http import bounds
+from deployments import bounds
 
 SEPARATORS = b",:[{"  # one for each value but the first
 MAX_DEPTH = 32  # pydantic refuses to serialise from 255 on, and Python's own parser gives up near 1000

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from deployments import bounds
 from deployments.decisions.photos import Photo
-from deployments.http import bounds
 from deployments.http.bodies import strict_json
 from deployments.http.bodies.base64_body import NotBase64, decode_base64, lift_long_texts
 from deployments.http.bodies.encoding import media_type, refuse_encoded

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from deployments.http import bounds
+from deployments import bounds
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.json_body import read_json
 from deployments.http.context import Caller, Context

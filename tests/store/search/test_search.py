@@ -1,3 +1,4 @@
+import pickle
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -210,3 +211,16 @@ async def test_probes_need_only_be_of_length_one_to_half_precision(gallery: Gall
     outcome = await gallery.search("acme", "staff", CONTRACT.id, rounded, 1)
 
     assert outcome.candidates[0][0].similarity == pytest.approx(1.0, abs=1e-4)
+
+
+async def test_a_person_whom_several_probes_look_like_is_sent_once(gallery: Gallery) -> None:
+    photos = identities(3, 1)
+    await gallery.create_collection("acme", collection())
+    for number, vectors in enumerate(photos):
+        person = NewPerson(f"p{number:03}", metadata={"note": "x" * 10_000})
+        await gallery.enroll_person("acme", "staff", person, [face(vectors[0])], CONTRACT.id)
+
+    outcome = await gallery.search("acme", "staff", CONTRACT.id, photos[:, 0], 3)
+
+    assert [sorted(persons(each)) for each in outcome.candidates] == [["p000", "p001", "p002"]] * 3
+    assert len(pickle.dumps(outcome)) < 40_000  # nine candidates, three persons

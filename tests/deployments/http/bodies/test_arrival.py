@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from configs.settings import ApiSettings
-from deployments.http import bounds
+from deployments import bounds
 from deployments.http.bodies.arrival import ArrivingBody, BodyLimits
 from deployments.http.bodies.held_bytes import HeldBytes
 from deployments.http.problems import BodyTimeout

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.http import bounds
+from deployments import bounds
 from deployments.http.bodies.json_body import parse_json
 from deployments.http.problems import Problem
 from tests.deployments.colours import drawing
