@@ -4,6 +4,8 @@ from pydantic import Field
 
 from configs.frozen import Frozen
 
+MAX_FACES = 100  # of one image: requests, collections and deployments may ask for fewer
+
 
 class IngressTuning(Frozen):
     """How similarities become decisions, and what a reviewed enrolment asks of a face."""
@@ -38,7 +40,7 @@ class EmbedderTuning(Frozen):
         le=1,
         description="Overlap from which two boxes count as one face, for requests without a collection.",
     )
-    max_faces: int = Field(default=100, ge=1, le=100, description="Most faces reported of one image.")
+    max_faces: int = Field(default=MAX_FACES, ge=1, le=MAX_FACES, description="Most faces reported of one image.")
 
 
 class SearchTuning(Frozen):

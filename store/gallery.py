@@ -74,7 +74,7 @@ class Gallery(OpenGallery):
     async def update_collection(
         self, tenant: str, id: str, changes: Mapping[str, Any], *, idempotency: Idempotency | None = None
     ) -> Collection:
-        """Change properties, see `collection_table.UPDATABLE`. Raises CollectionCapacityExceeded, InvalidValue."""
+        """Change properties, see `CollectionProperties`. Raises CollectionCapacityExceeded, InvalidValue."""
         return await self._write(idempotency, "collection", collection_table.update, tenant, id, changes)
 
     @write

@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+EMBEDDING_DIMENSION = 512  # of the column embeddings.embedding
 EmbeddingSource = Literal["server", "external_trusted"]
+FaceSelection = Literal["largest", "center_largest"]
 IndexState = Literal["exact", "building", "ready"]
 
 
@@ -31,20 +33,20 @@ class DetectionProfile:
     input_sizes: tuple[tuple[int, int], ...]
     threshold: float
     nms_threshold: float
-    single_face_selection: Literal["largest", "center_largest"]
+    single_face_selection: FaceSelection
 
 
-@dataclass(frozen=True, slots=True)
-class NewCollection:
-    """A collection to be created."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionProperties:
+    """What a collection is created with and can be changed; each has a column of its name.
 
-    id: str
+    `threshold`: the default similarity from which a candidate is a match. `capacity_rows`: the most faces.
+    """
+
     name: str
     description: str
     threshold: float
-    contract: Contract
     detection: DetectionProfile
-    search_profile: str
     capacity_rows: int
     max_faces_per_person: int
     load_policy: str
@@ -52,24 +54,24 @@ class NewCollection:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """A collection with its counts. `threshold` is the default similarity from which a candidate is a match."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCollection(CollectionProperties):
+    """A collection to be created."""
 
     id: str
-    name: str
-    description: str
-    threshold: float
     contract: Contract
-    detection: DetectionProfile
-    detection_revision: int
+    search_profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection(CollectionProperties):
+    """A collection with its counts. A revision counts the changes of what it is named for."""
+
+    id: str
+    contract: Contract
     search_profile: str
     search_revision: int
-    capacity_rows: int
-    max_faces_per_person: int
-    load_policy: str
-    save_face_crops: bool
-    metadata: Mapping[str, Any]
+    detection_revision: int
     person_count: int
     face_count: int
     index_state: IndexState

@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from configs.tuning import IngressTuning
 from encoders.types import Analysis, AnalyzeOptions, Face, ModelDescription
-from store.types import Candidate, Contract, DetectionProfile, NewFace
+from store.types import EMBEDDING_DIMENSION, Candidate, Contract, DetectionProfile, FaceSelection, NewFace
 
 Decision = Literal["match", "uncertain", "no_match"]
 ReviewMode = Literal["off", "standard", "strict"]
 
-EMBEDDING_DIMENSION = 512
+DEFAULT_SELECTION: FaceSelection = "largest"  # where no collection says which face of a photo counts
 SEARCH_PROFILE = "fp32_v1"  # every answer is ranked by the full-precision cosine, whatever index found the candidates
 UNIT_NORM_TOLERANCE = 2e-4  # what a float32 vector loses on its way through JSON, and InsightFace Server's bound
 
@@ -106,7 +106,7 @@ def single_face_options(
     `counts_faces`: whether it matters how many others there are, which takes the detector's full input.
     """
     if detection is None:
-        return AnalyzeOptions(selection="largest", embed=embed, crop=crop, counts_faces=counts_faces)
+        return AnalyzeOptions(selection=DEFAULT_SELECTION, embed=embed, crop=crop, counts_faces=counts_faces)
     return AnalyzeOptions(
         selection=detection.single_face_selection,
         embed=embed,

@@ -21,7 +21,7 @@ from deployments.http.problems import install_handlers
 from deployments.http.recent import RecentCollections
 from deployments.http.routes import collections, faces, imports, person_faces, persons, search, system
 from deployments.ports import Services
-from deployments.telemetry.metrics import Meters, NoMeters
+from deployments.telemetry.metrics import Meters
 
 DESCRIPTION = """
 Enrol people from photos, then ask who is in another photo.
@@ -38,19 +38,17 @@ def create_api(
     seed: bytes,
     settings: ApiSettings,
     *,
-    admission: Admission | None = None,
-    meters: Meters | None = None,
-    echoes_request_id: bool = True,
+    admission: Admission,
+    meters: Meters,
+    echoes_request_id: bool,
 ) -> FastAPI:
     """Return the ASGI application.
 
     `seed`: bytes that all replicas share, for cursors and for the tenants in logs.
-    `admission`: where the caller wants to know how many requests there are.
+    `admission`: counts the requests; the caller may read from it how many there are.
     `echoes_request_id`: False where the server in front puts `x-request-id` itself.
     """
-    meters = meters or NoMeters()
     outcomes = Outcomes(meters, logs=settings.access_log, seed=seed)
-    admission = admission or Admission(settings.max_in_flight)
     services = replace(services, embedder=AdmittedEmbedder(services.embedder, admission))
     app = FastAPI(
         title="faceserve",

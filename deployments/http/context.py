@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
 from configs.settings import ApiSettings
@@ -108,6 +108,9 @@ def elapsed_ms(started: float) -> float:
     """Return the milliseconds since `started`, a reading of `time.perf_counter`."""
     return round((time.perf_counter() - started) * 1000, 3)
 
+
+MAX_LISTED = 100  # of one page, and of the ids in one query
+PageSize = Annotated[int, Query(ge=1, le=MAX_LISTED)]
 
 Context = Annotated[ApiContext, Depends(context_of)]
 Caller = Annotated[Principal, Depends(principal_of_request)]

@@ -4,20 +4,20 @@ Names follow InsightFace Server 0.2, so that its Python client works against thi
 """
 
 import json
-import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from configs.settings import check_detector_input
+from configs.tuning import MAX_FACES
 from deployments.decisions.recognition import ReviewMode
 from deployments.decisions.review import EnrollmentOptions
 from deployments.http.access.tokens import NAME
 from deployments.http.bodies import strict_json
-from store.types import EmbeddingSource
+from store.tables.values import ESCAPED_NUL, is_storable
+from store.types import EMBEDDING_DIMENSION, EmbeddingSource, FaceSelection
 
 MAX_METADATA_BYTES = 16 * 2**10
-NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and "u0000"
 
 
 def _name(value: str) -> str:
@@ -31,7 +31,7 @@ def _collection_name(value: str) -> str:
 
 
 def _text(value: str) -> str:
-    if re.search(r"[\x00\ud800-\udfff]", value):
+    if not is_storable(value):
         raise ValueError("expected text without NUL and unpaired surrogates")
     return value
 
@@ -44,7 +44,7 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("expected a JSON object") from error
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"expected at most {MAX_METADATA_BYTES} bytes of JSON, found {size}")
-    if NUL_ESCAPE.search(text):
+    if ESCAPED_NUL.search(text):
         raise ValueError("expected text without NUL")
     return value
 
@@ -69,10 +69,10 @@ ExternalId = Annotated[
 ]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 Similarity = Annotated[float, Field(ge=0.0, le=1.0)]
+Candidates = Annotated[int, Field(ge=1, le=100)]  # persons that are named for one face, at most
 DetectorSizes = Annotated[
     list[tuple[int, int]], AfterValidator(_detector_sizes), Field(json_schema_extra={"minItems": 1, "maxItems": 4})
 ]
-FaceSelection = Literal["largest", "center_largest"]
 LoadPolicy = Literal["eager", "lazy"]
 
 
@@ -202,7 +202,7 @@ class ImportQuestion(_Request):
 class DetectOptions(_Request):
     """Options of `detect`."""
 
-    max_faces: int | None = Field(default=None, ge=1, le=100)
+    max_faces: int | None = Field(default=None, ge=1, le=MAX_FACES)
     collection_id: str | None = None
     min_score: float | None = Field(default=None, json_schema_extra=DEPRECATED)
 
@@ -224,7 +224,7 @@ class EmbeddingsOptions(_Request):
 class SearchOptions(_Request):
     """Options of `search`: at most `limit` persons at or above `threshold`, by default the collection's."""
 
-    limit: int = Field(default=5, ge=1, le=100)
+    limit: Candidates = 5
     threshold: Similarity | None = None
     face_selection: str | None = Field(default=None, json_schema_extra=DEPRECATED)
 
@@ -232,7 +232,7 @@ class SearchOptions(_Request):
 class ProbeSearch(SearchOptions):
     """A search by what is known already: an embedding of 512 numbers, or an enrolled face."""
 
-    embedding: list[float] | None = Field(default=None, min_length=512, max_length=512)
+    embedding: list[float] | None = Field(default=None, min_length=EMBEDDING_DIMENSION, max_length=EMBEDDING_DIMENSION)
     face_id: str | None = None
 
     @model_validator(mode="after")
@@ -245,8 +245,8 @@ class ProbeSearch(SearchOptions):
 class IdentifyOptions(_Request):
     """Options of `identify`: for each face at most `limit` candidates, decided at `threshold`."""
 
-    limit: int = Field(default=5, ge=1, le=100)
-    max_faces: int = Field(default=100, ge=1, le=100)
+    limit: Candidates = 5
+    max_faces: int = Field(default=MAX_FACES, ge=1, le=MAX_FACES)
     threshold: Similarity | None = None
 
 

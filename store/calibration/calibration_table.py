@@ -12,8 +12,8 @@ from store.calibration.comparing import NO_SCORE, Best, Chunk, Samples
 from store.database.driver import Connection, Row
 from store.errors import CalibrationNotFound, InvalidValue
 from store.tables import collection_table
-from store.tables.values import DIMENSION, new_uuids, parse_uuid
-from store.types import Calibration, CalibrationScores
+from store.tables.values import new_uuids, parse_uuid
+from store.types import EMBEDDING_DIMENSION, Calibration, CalibrationScores
 
 MOST_PERSONS = 5000  # sampled: the error rate of 1 in 1,000 is then known within 0.3 to 2.3 in 1,000
 KEPT = 20  # calibrations of a collection, the newest
@@ -176,7 +176,7 @@ async def unfinished(connection: Connection, tenant: str, collection_id: str, id
         samples=Samples(
             np.array([row["person_pk"] for row in rows], np.int64),
             np.array([row["face_pk"] for row in rows], np.int64),
-            np.stack(embeddings) if embeddings else np.empty((0, DIMENSION), np.float32),
+            np.stack(embeddings) if embeddings else np.empty((0, EMBEDDING_DIMENSION), np.float32),
         ),
         best=Best(
             np.array([row["other_score"] for row in rows], np.float32),
@@ -192,7 +192,7 @@ async def read_chunk(connection: Connection, run: Unfinished, after: int, limit:
     faces = np.frombuffer(row["faces"] or b"", ">i8").astype(np.int64)
     persons = np.frombuffer(row["persons"] or b"", ">i8").astype(np.int64)
     embeddings = np.frombuffer(row["embeddings"] or b"", ">f4").astype(np.float32)
-    return Chunk(persons, faces, embeddings.reshape(len(faces), DIMENSION))
+    return Chunk(persons, faces, embeddings.reshape(len(faces), EMBEDDING_DIMENSION))
 
 
 async def record(connection: Connection, run: Unfinished, after: int, chunk: Chunk, former: Best, best: Best) -> bool:

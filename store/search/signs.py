@@ -14,14 +14,15 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-DIMENSION = 512
-WORDS = DIMENSION // 64
+from store.types import EMBEDDING_DIMENSION
+
+WORDS = EMBEDDING_DIMENSION // 64
 FIRST_WORDS = 3  # 192 signs, whose differences fit into a byte
 GOES_ON = 100  # one face in so many is compared in all its signs
 GO_ON_AT_LEAST = 5000  # or so many: less than that saves nothing
 SAMPLE = 16_384  # faces by which it is decided what is near
 BLOCK = 1 << 15  # faces compared at a time: what is in between stays in the cache
-BYTES_PER_FACE = DIMENSION // 8 + 8
+BYTES_PER_FACE = EMBEDDING_DIMENSION // 8 + 8
 
 Keys = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]

@@ -16,21 +16,15 @@ from store.errors import (
     CollectionNotFound,
     InvalidValue,
 )
-from store.tables.rows import COLLECTION_COLUMNS, collection_from, detection_changes, detection_column
-from store.tables.values import DIMENSION, check_json, check_text, is_storable
-from store.types import Collection, Contract, NewCollection, Statistics
-
-UPDATABLE = (
-    "name",
-    "description",
-    "threshold",
-    "metadata",
-    "save_face_crops",
-    "capacity_rows",
-    "max_faces_per_person",
-    "load_policy",
-    "detection",
+from store.tables.rows import (
+    COLLECTION_COLUMNS,
+    COLLECTION_PROPERTIES,
+    collection_from,
+    detection_changes,
+    property_columns,
 )
+from store.tables.values import check_json, check_text, is_storable
+from store.types import EMBEDDING_DIMENSION, Collection, Contract, NewCollection, Statistics
 
 PURGED_AT_ONCE = 1000
 PURGE_FACES = """
@@ -45,34 +39,25 @@ PURGE_PERSONS = """
 
 async def create(connection: Connection, tenant: str, new: NewCollection) -> Collection:
     """Create the collection, and its contract if it is the first of it. Raises CollectionExists."""
-    for field in ("id", "name", "description", "search_profile", "load_policy"):
-        check_text(field, getattr(new, field))
-    check_text("tenant", tenant)
+    columns = {
+        "tenant": tenant,
+        "id": new.id,
+        "contract_pk": await _contract_pk(connection, new.contract),
+        "search_profile": new.search_profile,
+        **property_columns(new),
+    }
+    for name, value in columns.items():
+        if isinstance(value, str):
+            check_text(name, value)
     check_json("metadata", new.metadata)
-    contract_pk = await _contract_pk(connection, new.contract)
     created = await connection.fetchval(
-        """
-        insert into collections (
-            tenant, id, name, description, threshold, contract_pk, detection, search_profile,
-            capacity_rows, max_faces_per_person, load_policy, save_face_crops, metadata
-        )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        f"""
+        insert into collections ({", ".join(columns)})
+        values ({", ".join(f"${number}" for number in range(1, len(columns) + 1))})
         on conflict (tenant, id) where deleted_at is null do nothing
         returning collection_pk
         """,
-        tenant,
-        new.id,
-        new.name,
-        new.description,
-        new.threshold,
-        contract_pk,
-        detection_column(new.detection),
-        new.search_profile,
-        new.capacity_rows,
-        new.max_faces_per_person,
-        new.load_policy,
-        new.save_face_crops,
-        dict(new.metadata),
+        *columns.values(),
     )
     if created is None:
         raise CollectionExists(new.id)
@@ -127,7 +112,7 @@ async def list_page(
 
 
 async def update(connection: Connection, tenant: str, id: str, changes: Mapping[str, Any]) -> Collection:
-    """Change properties (keys of `UPDATABLE`); another detection profile gets a new revision.
+    """Change properties (fields of `CollectionProperties`); another detection profile gets a new revision.
 
     `detection` is a whole profile, or a mapping of those of its fields that change.
     Raises CollectionCapacityExceeded for a capacity below the faces that are there.
@@ -135,7 +120,7 @@ async def update(connection: Connection, tenant: str, id: str, changes: Mapping[
     row = await lock(connection, tenant, id)
     columns: dict[str, Any] = {}
     for key, value in changes.items():
-        if key not in UPDATABLE:
+        if key not in COLLECTION_PROPERTIES:
             raise InvalidValue(key, "it cannot be changed")
         if isinstance(value, str):
             check_text(key, value)
@@ -246,8 +231,8 @@ async def _find(connection: Connection, tenant: str, id: str, locking: str) -> R
 async def _contract_pk(connection: Connection, contract: Contract) -> int:
     for field in ("id", "model_id", "model_version", "model_digest", "preprocessing_version"):
         check_text(f"contract {field}", getattr(contract, field))
-    if contract.dimension != DIMENSION:
-        raise InvalidValue("contract dimension", f"expected {DIMENSION}, found {contract.dimension}")
+    if contract.dimension != EMBEDDING_DIMENSION:
+        raise InvalidValue("contract dimension", f"expected {EMBEDDING_DIMENSION}, found {contract.dimension}")
     await connection.execute(
         """
         insert into contracts (id, model_id, model_version, model_digest, dimension, preprocessing_version)

@@ -6,25 +6,19 @@ from typing import Any
 
 from store.database.driver import Row
 from store.errors import InvalidValue
-from store.types import Collection, Contract, DetectionProfile, FaceRecord, Person
+from store.types import Collection, CollectionProperties, Contract, DetectionProfile, FaceRecord, Person
+
+COLLECTION_PROPERTIES = tuple(each.name for each in fields(CollectionProperties))
 
 # The catalog is the truth about an index: a stored state could outlive a crashed build.
-COLLECTION_COLUMNS = """
+COLLECTION_COLUMNS = f"""
     collections.collection_pk,
     collections.contract_pk,
     collections.id,
-    collections.name,
-    collections.description,
-    collections.threshold,
-    collections.detection,
+    {", ".join(f"collections.{name}" for name in COLLECTION_PROPERTIES)},
     collections.detection_revision,
     collections.search_profile,
     collections.search_revision,
-    collections.capacity_rows,
-    collections.max_faces_per_person,
-    collections.load_policy,
-    collections.save_face_crops,
-    collections.metadata,
     collections.person_count,
     collections.face_count,
     collections.created_at,
@@ -93,27 +87,26 @@ def contract_from(row: Row) -> Contract:
 
 def collection_from(row: Row) -> Collection:
     """The collection in a row of COLLECTION_COLUMNS."""
+    properties = {name: row[name] for name in COLLECTION_PROPERTIES}
     return Collection(
+        **properties | {"detection": detection_from(row["detection"])},
         id=row["id"],
-        name=row["name"],
-        description=row["description"],
-        threshold=row["threshold"],
         contract=contract_from(row),
-        detection=detection_from(row["detection"]),
-        detection_revision=row["detection_revision"],
         search_profile=row["search_profile"],
         search_revision=row["search_revision"],
-        capacity_rows=row["capacity_rows"],
-        max_faces_per_person=row["max_faces_per_person"],
-        load_policy=row["load_policy"],
-        save_face_crops=row["save_face_crops"],
-        metadata=row["metadata"],
+        detection_revision=row["detection_revision"],
         person_count=row["person_count"],
         face_count=row["face_count"],
         index_state=row["index_state"] or "exact",
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def property_columns(new: CollectionProperties) -> dict[str, Any]:
+    """The columns that hold the properties of a collection."""
+    columns = {name: getattr(new, name) for name in COLLECTION_PROPERTIES}
+    return columns | {"detection": asdict(new.detection), "metadata": dict(new.metadata)}
 
 
 def detection_from(column: dict[str, Any]) -> DetectionProfile:
@@ -133,11 +126,6 @@ def detection_changes(detection: DetectionProfile | Mapping[str, Any]) -> dict[s
     if unknown:
         raise InvalidValue("detection", f"it has no {', '.join(sorted(unknown))}")
     return changes
-
-
-def detection_column(detection: DetectionProfile) -> dict[str, Any]:
-    """The jsonb column that holds the detection profile."""
-    return asdict(detection)
 
 
 def person_from(row: Row) -> Person:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from store.errors import InvalidValue
+from store.types import EMBEDDING_DIMENSION
 
-DIMENSION = 512  # of the column embeddings.embedding
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # after an even number of backslashes
 NORM_TOLERANCE = 1e-2  # half-precision inputs are normalised to about 1e-3
 
@@ -45,9 +45,9 @@ def check_json(field: str, value: Mapping[str, Any] | list[Any]) -> None:
 
 def check_embeddings(field: str, embeddings: npt.NDArray[np.float32]) -> None:
     """Raise InvalidValue unless `embeddings`, (n, 512), are float32, finite and of length one."""
-    if embeddings.dtype != np.float32 or embeddings.ndim != 2 or embeddings.shape[1] != DIMENSION:
+    if embeddings.dtype != np.float32 or embeddings.ndim != 2 or embeddings.shape[1] != EMBEDDING_DIMENSION:
         found = f"{embeddings.dtype} {embeddings.shape}"
-        raise InvalidValue(field, f"expected float32 (n, {DIMENSION}), found {found}")
+        raise InvalidValue(field, f"expected float32 (n, {EMBEDDING_DIMENSION}), found {found}")
     norms = np.linalg.norm(embeddings, axis=1)  # (n,)
     if not np.all(np.abs(norms - 1.0) < NORM_TOLERANCE):  # false for NaN too
         raise InvalidValue(field, "expected finite embeddings of length 1")

@@ -14,9 +14,10 @@ from configs.settings import ApiSettings, TokenSettings
 from configs.tuning import IngressTuning
 from deployments.gallery_port import GalleryPort
 from deployments.http.access.tokens import TokenVerifier
+from deployments.http.admission import Admission
 from deployments.http.app import create_api
 from deployments.ports import EmbedderPort, Services
-from deployments.telemetry.metrics import Meters
+from deployments.telemetry.metrics import Meters, NoMeters
 from store.gallery import Gallery
 from tests.deployments.described import Described
 from tests.deployments.tokens import SECRET, token
@@ -52,12 +53,14 @@ def application(
     echoes_request_id: bool = True,
     meters: Meters | None = None,
 ) -> FastAPI:
+    settings = settings or ApiSettings()
     return create_api(
         Services(embedder, in_process(gallery), FixedTuning(tuning or IngressTuning())),
         TokenVerifier(secrets, TokenSettings()),
         secrets.shared_seed(),
-        settings or ApiSettings(),
-        meters=meters,
+        settings,
+        admission=Admission(settings.max_in_flight),
+        meters=meters or NoMeters(),
         echoes_request_id=echoes_request_id,
     )
 

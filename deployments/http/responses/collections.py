@@ -6,7 +6,6 @@ from typing import Any, Self
 from pydantic import AliasPath, Field
 
 from deployments.http.responses.base import Answer, Score, Shape, Timestamp
-from deployments.http.schemas import FaceSelection
 from store import types as store
 
 
@@ -16,7 +15,7 @@ class DetectionProfile(Shape):
     input_sizes: list[list[int]]
     threshold: Score
     nms_threshold: Score
-    single_face_selection: FaceSelection
+    single_face_selection: store.FaceSelection
 
 
 class Collection(Shape):

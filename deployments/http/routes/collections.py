@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from deployments.decisions.recognition import SEARCH_PROFILE, contract_of, match_threshold
+from configs.tuning import EmbedderTuning
+from deployments.decisions.recognition import DEFAULT_SELECTION, SEARCH_PROFILE, contract_of, match_threshold
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.json_body import read_json
-from deployments.http.context import ApiContext, Caller, Context, idempotency_of
+from deployments.http.context import ApiContext, Caller, Context, PageSize, idempotency_of
 from deployments.http.openapi import error_responses, json_body, writes
 from deployments.http.problems import SearchCapacityTooLarge, UnsupportedSearchProfile
 from deployments.http.responses.collections import CollectionPageResponse, CollectionResponse
@@ -59,7 +60,7 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
 async def list_collections(
     context: Context,
     caller: Caller,
-    limit: int = Query(default=50, ge=1, le=100),
+    limit: PageSize = 50,
     cursor: str | None = None,
 ) -> CollectionPageResponse:
     """Return the collections that the token grants, by id."""
@@ -123,7 +124,10 @@ async def delete_collection(
 
 
 def _detection(wanted: CollectionDetection, default_inputs: tuple[tuple[int, int], ...]) -> DetectionProfile:
-    default = DetectionProfile(default_inputs, threshold=0.5, nms_threshold=0.4, single_face_selection="largest")
+    embedder = EmbedderTuning()  # a collection keeps what it was created with, so not what an embedder has just now
+    default = DetectionProfile(
+        default_inputs, embedder.detection_threshold, embedder.nms_threshold, single_face_selection=DEFAULT_SELECTION
+    )
     sizes = wanted.input_sizes
     changes: dict[str, Any] = wanted.model_dump(exclude_none=True, exclude={"input_sizes"})
     if sizes is not None:

@@ -4,6 +4,7 @@ import time
 
 from fastapi import APIRouter, Request
 
+from configs.tuning import MAX_FACES
 from deployments.decisions.compare import compare_photos
 from deployments.decisions.photos import select_face
 from deployments.decisions.recognition import all_faces_options
@@ -14,8 +15,6 @@ from deployments.http.openapi import error_responses, image_body
 from deployments.http.problems import DetectionOverride
 from deployments.http.responses.faces import CompareResponse, DetectResponse, EmbeddingsResponse
 from deployments.http.schemas import CompareOptions, DetectOptions, EmbeddingsOptions
-
-MAX_FACES = 100
 
 router = APIRouter(tags=["faces"], dependencies=requires("faces:read"), responses=error_responses())
 

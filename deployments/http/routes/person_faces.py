@@ -6,13 +6,11 @@ from deployments.decisions.enroll import enroll_faces
 from deployments.http.access.requirement import requires
 from deployments.http.bodies.json_body import read_json
 from deployments.http.bodies.uploads import read_images
-from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
+from deployments.http.context import MAX_LISTED, Caller, Context, PageSize, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.problems import InvalidRequest
 from deployments.http.responses.persons import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
 from deployments.http.schemas import FaceEnrollment, FaceMove
-
-MAX_DELETED = 100
 
 router = APIRouter(
     prefix="/v1/collections/{collection_id}/persons/{person_id}/faces", tags=["persons"], responses=error_responses()
@@ -49,7 +47,7 @@ async def list_faces(
     person_id: str,
     context: Context,
     caller: Caller,
-    limit: int = Query(default=50, ge=1, le=100),
+    limit: PageSize = 50,
     cursor: str | None = None,
 ) -> FacePageResponse:
     """Return the faces of a person, oldest first."""
@@ -139,7 +137,7 @@ async def delete_faces(
     person_id: str,
     context: Context,
     caller: Caller,
-    face_id: list[str] = Query(default=[], max_length=MAX_DELETED),
+    face_id: list[str] = Query(default=[], max_length=MAX_LISTED),
     all: bool = False,
 ) -> DeletedResponse:
     """Delete the named faces of a person, or with `all` every face; faces that are not there are passed over."""

@@ -7,7 +7,7 @@ from deployments.http.access.requirement import requires
 from deployments.http.access.tokens import NAME
 from deployments.http.bodies.json_body import read_json
 from deployments.http.bodies.uploads import read_images
-from deployments.http.context import Caller, Context, enrollment_key, idempotency_of
+from deployments.http.context import Caller, Context, PageSize, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.problems import InvalidPersonId, InvalidRequest
 from deployments.http.responses.persons import PersonPageResponse, PersonRegistrationResponse, PersonResponse
@@ -48,7 +48,7 @@ async def list_persons(
     collection_id: str,
     context: Context,
     caller: Caller,
-    limit: int = Query(default=50, ge=1, le=100),
+    limit: PageSize = 50,
     cursor: str | None = None,
     search: str | None = Query(default=None, max_length=200),
 ) -> PersonPageResponse:

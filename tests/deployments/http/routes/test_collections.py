@@ -1,12 +1,27 @@
 """Collections: create, read, change, delete."""
 
+from dataclasses import fields
+
 import httpx
 import pytest
 
 from configs.settings import ApiSettings
 from configs.tuning import IngressTuning
+from deployments.http.responses.collections import Collection
+from deployments.http.schemas import CollectionCreate, CollectionPatch, CollectionSearch, CollectionSearchPatch
+from store.types import CollectionProperties
 from tests.deployments.colours import THRESHOLD, drawing
 from tests.deployments.service import Clients, code_of, create_collection, enroll, message_of
+
+
+def test_every_property_of_a_collection_can_be_set_changed_and_read() -> None:
+    properties = {each.name for each in fields(CollectionProperties)}
+    aliases = {name: shown.validation_alias for name, shown in Collection.model_fields.items()}
+    read_from = {alias if isinstance(alias, str) else name for name, alias in aliases.items()}
+
+    assert properties <= CollectionCreate.model_fields.keys() | CollectionSearch.model_fields.keys()
+    assert properties <= CollectionPatch.model_fields.keys() | CollectionSearchPatch.model_fields.keys()
+    assert properties <= read_from
 
 
 async def test_a_new_collection_has_the_defaults_of_model_and_deployment(clients: Clients) -> None:
