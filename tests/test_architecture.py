@@ -152,6 +152,9 @@ def test_importing_a_leaf_is_cheap(package: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_folder_has_a_readme() -> None:
-    for folder in (*PACKAGES, "locustfiles", "tests", "configs/serve", "configs/dashboards"):
-        assert (ROOT / folder / "README.md").is_file(), folder
+@pytest.mark.parametrize("folder", [*PACKAGES, "locustfiles"])
+def test_every_room_has_a_readme_that_says_where_to_read_on(folder: str) -> None:
+    for room in {path.parent for path in modules(folder)}:
+        readme = room / "README.md"
+        assert readme.is_file(), room.relative_to(ROOT)
+        assert "Read on" in readme.read_text(encoding="utf-8"), room.relative_to(ROOT)

@@ -212,6 +212,13 @@ def test_every_file_that_is_named_with_its_folder_exists(path: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+@every_page
+def test_every_module_in_a_rooms_table_exists(path: Path) -> None:
+    for cell in re.findall(r"^\| ([^|]*) \|", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        for name in re.findall(r"`(\w+(?:\.py|/))`", cell):
+            assert path.parent == DOCS or (path.parent / name).exists(), name
+
+
 def test_every_page_of_the_manual_is_linked_from_its_index() -> None:
     for path in DOCS.glob("*.md"):
         assert path.name == "README.md" or f"({path.name})" in page("README.md"), path.name
