@@ -65,6 +65,7 @@ class GalleryPort:
     verify = _PassedOn(Gallery.verify)
     start_calibration = _PassedOn(Gallery.start_calibration)
     advance_calibration = _PassedOn(Gallery.advance_calibration)
+    apply_calibration = _PassedOn(Gallery.apply_calibration)
     get_calibration = _PassedOn(Gallery.get_calibration)
     list_calibrations = _PassedOn(Gallery.list_calibrations)
     calibration_scores = _PassedOn(Gallery.calibration_scores)

@@ -20,6 +20,7 @@ from store.opened import OpenGallery
 from store.search.searching import search_collection, verify_person
 from store.tables import collection_table, enrollment, face_table, person_table, source_table
 from store.types import (
+    AppliedCalibration,
     Calibration,
     CalibrationScores,
     Collection,
@@ -285,6 +286,21 @@ class Gallery(OpenGallery):
         """Compare for about `budget_s` seconds, or to the end; may be repeated. Raises CalibrationNotFound."""
         await advance(self._database, tenant, collection, id, budget_s)
         return await self.get_calibration(tenant, collection, id)
+
+    @write
+    async def apply_calibration(
+        self,
+        tenant: str,
+        collection: str,
+        threshold: float,
+        applied: AppliedCalibration,
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> Collection:
+        """Set the threshold of the collection and what its scores mean. Raises CalibrationNotFound."""
+        return await self._write(
+            idempotency, "collection", calibration_table.apply, tenant, collection, threshold, applied
+        )
 
     @read
     async def get_calibration(self, tenant: str, collection: str, id: str) -> Calibration:

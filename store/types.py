@@ -36,6 +36,22 @@ class DetectionProfile:
     single_face_selection: FaceSelection
 
 
+@dataclass(frozen=True, slots=True)
+class AppliedCalibration:
+    """What scores mean in a collection: of `persons` when it was calibrated, `persons_sampled` of whom were compared.
+
+    `stranger_rates`: for each of `scores`, ascending cosines, the share of strangers whose best is at least as high.
+    """
+
+    calibration_id: str
+    applied_at: datetime
+    former_threshold: float
+    persons: int
+    persons_sampled: int
+    scores: tuple[float, ...]
+    stranger_rates: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionProperties:
     """What a collection is created with and can be changed; each has a column of its name.
@@ -77,6 +93,7 @@ class Collection(CollectionProperties):
     index_state: IndexState
     created_at: datetime
     updated_at: datetime
+    calibration: AppliedCalibration | None = None
 
 
 @dataclass(frozen=True, slots=True)

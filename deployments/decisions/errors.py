@@ -7,7 +7,8 @@ DecisionError
 ├── TooManyCandidates
 ├── UnexpectedExternalEmbedding, MissingExternalEmbeddings, MissingEmbeddingContract
 ├── ExternalEmbeddingCountMismatch, EmbeddingContractMismatch
-└── RegistrationFailed
+├── RegistrationFailed
+└── CalibrationUnfinished, CalibrationOutdated, NotEnoughPersons, NotCalibrated
 
 Arguments are stored verbatim, so that every error survives pickling; texts are made in `__str__`. `details`: the facts
 that help a client to mend its request, as JSON.
@@ -154,3 +155,57 @@ class RegistrationFailed(DecisionError):
     @property
     def details(self) -> Mapping[str, Any]:
         return {"rejected_images": list(self.rejected)}
+
+
+class CalibrationUnfinished(DecisionError):
+    """The calibration has not been carried through yet."""
+
+    code = "calibration_unfinished"
+
+    def __init__(self, id: str, faces_compared: int, faces: int) -> None:
+        super().__init__(id, faces_compared, faces)
+        self.id = id
+        self.faces_compared = faces_compared
+        self.faces = faces
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"faces_compared": self.faces_compared, "faces": self.faces}
+
+    def __str__(self) -> str:
+        done = f"{self.faces_compared:,} of {self.faces:,} faces are compared"
+        return f"Expected a finished calibration; {done}: advance it."
+
+
+class CalibrationOutdated(DecisionError):
+    """The collection has another embedding contract than the one that was calibrated; calibrate it anew."""
+
+    code = "calibration_outdated"
+
+
+class NotEnoughPersons(DecisionError):
+    """The collection has too few persons to know so small an error rate."""
+
+    code = "calibration_not_enough"
+
+    def __init__(self, rate: float, persons: int, needs_persons: int) -> None:
+        super().__init__(rate, persons, needs_persons)
+        self.rate = rate
+        self.persons = persons
+        self.needs_persons = needs_persons
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"persons_sampled": self.persons, "needs_persons": self.needs_persons}
+
+    def __str__(self) -> str:
+        return (
+            f"An error rate of {self.rate:g} cannot be counted on {self.persons:,} sampled persons: "
+            f"{self.needs_persons:,} are needed. Ask for a higher rate, or allow an extrapolation."
+        )
+
+
+class NotCalibrated(DecisionError):
+    """A threshold by the rate of strangers needs a collection with an applied calibration."""
+
+    code = "collection_not_calibrated"

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments import bounds
+from deployments.decisions.calibration.meaning import ScoreMeaning
 from deployments.decisions.errors import InvalidEmbedding, TooManyCandidates
 from deployments.decisions.photos import SelectedFace, select_face
 from deployments.decisions.recognition import Decision, Identity, all_faces_options, identify, trusted_embedding
@@ -24,6 +25,7 @@ class Found:
 
     candidates: tuple[Candidate, ...]
     threshold: float
+    meaning: ScoreMeaning
     probe: SelectedFace | None = None
 
     @property
@@ -58,6 +60,7 @@ class Identified:
     analysis: Analysis
     faces: tuple[IdentifiedFace, ...]
     threshold: float
+    meaning: ScoreMeaning
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,6 +71,7 @@ class Verified:
     person: Person
     nearest: NearestFace | None
     threshold: float
+    meaning: ScoreMeaning
 
     @property
     def similarity(self) -> float | None:
@@ -98,7 +102,7 @@ async def search_by_photo(
     outcome = await services.gallery.search(
         tenant, collection.id, probe.contract_id, probe.embedding[np.newaxis], limit
     )
-    return Found(outcome.candidates[0], _or(threshold, outcome.threshold), probe)
+    return Found(outcome.candidates[0], _or(threshold, outcome.threshold), ScoreMeaning.of(collection), probe)
 
 
 async def search_by_embedding(
@@ -154,9 +158,9 @@ async def identify_photo(
     """
     options = all_faces_options(collection.detection, max_faces=max_faces, embed=True)
     result = await services.embedder.analyze(photo, options)
-    faces = result.analysis.faces
+    faces, meaning = result.analysis.faces, ScoreMeaning.of(collection)
     if not faces:
-        return Identified(result.analysis, (), _or(threshold, collection.threshold))
+        return Identified(result.analysis, (), _or(threshold, collection.threshold), meaning)
     if len(faces) * limit > bounds.CANDIDATES:
         raise TooManyCandidates(len(faces), limit, bounds.CANDIDATES)
     probes = np.stack([face.embedding for face in faces if face.embedding is not None])  # (faces, 512)
@@ -168,7 +172,7 @@ async def identify_photo(
         IdentifiedFace(face, identify(candidates, threshold, tuning), candidates[:limit])
         for face, candidates in zip(faces, outcome.candidates, strict=True)
     )
-    return Identified(result.analysis, identified, threshold)
+    return Identified(result.analysis, identified, threshold, meaning)
 
 
 async def verify_person(
@@ -189,7 +193,7 @@ async def verify_person(
     found = await services.gallery.verify(
         tenant, collection.id, person_id, probe.contract_id, probe.embedding[np.newaxis]
     )
-    return Verified(probe, found.person, found.nearest[0], _or(threshold, found.threshold))
+    return Verified(probe, found.person, found.nearest[0], _or(threshold, found.threshold), ScoreMeaning.of(collection))
 
 
 def decided(similarity: float | None, threshold: float) -> Decision:
@@ -206,7 +210,7 @@ async def _search(
     threshold: float | None,
 ) -> Found:
     outcome = await services.gallery.search(tenant, collection.id, collection.contract.id, probe[np.newaxis], limit)
-    return Found(outcome.candidates[0], _or(threshold, outcome.threshold))
+    return Found(outcome.candidates[0], _or(threshold, outcome.threshold), ScoreMeaning.of(collection))
 
 
 def _or(wanted: float | None, default: float) -> float:

@@ -68,6 +68,7 @@ ExternalId = Annotated[
     Annotated[str, AfterValidator(_text), Field(max_length=200)] | None, BeforeValidator(lambda value: value or None)
 ]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Similarity = Annotated[float, Field(ge=0.0, le=1.0)]
 Candidates = Annotated[int, Field(ge=1, le=100)]  # persons that are named for one face, at most
 DetectorSizes = Annotated[
@@ -221,11 +222,26 @@ class EmbeddingsOptions(_Request):
     face_selection: str | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
-class SearchOptions(_Request):
-    """Options of `search`: at most `limit` persons at or above `threshold`, by default the collection's."""
+class _Decided(_Request):
+    """Options of what decides: at a `threshold`, by default the collection's, or at a rate of strangers."""
+
+    threshold: Similarity | None = None
+    max_stranger_rate: Share | None = None
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        if self.threshold is not None and self.max_stranger_rate is not None:
+            raise ValueError("expected threshold or max_stranger_rate, found both")
+        return self
+
+
+class SearchOptions(_Decided):
+    """Options of `search`: at most `limit` persons at or above the threshold.
+
+    `max_stranger_rate`: decides at the lowest score that so many strangers reach at most; needs a calibration.
+    """
 
     limit: Candidates = 5
-    threshold: Similarity | None = None
     face_selection: str | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
@@ -242,18 +258,41 @@ class ProbeSearch(SearchOptions):
         return self
 
 
-class IdentifyOptions(_Request):
-    """Options of `identify`: for each face at most `limit` candidates, decided at `threshold`."""
+class IdentifyOptions(_Decided):
+    """Options of `identify`: for each face at most `limit` candidates, decided at the threshold."""
 
     limit: Candidates = 5
     max_faces: int = Field(default=MAX_FACES, ge=1, le=MAX_FACES)
-    threshold: Similarity | None = None
 
 
-class VerifyOptions(_Request):
+class VerifyOptions(_Decided):
     """Options of `verify`."""
 
-    threshold: Similarity | None = None
+
+class CalibrationStart(_Request):
+    """A calibration on so many random persons."""
+
+    persons: int = Field(default=5000, ge=1, le=5000)
+
+
+class CalibrationStep(_Request):
+    """For how long a calibration goes on in one request: short beside every time limit on its way."""
+
+    seconds: float = Field(default=2.0, ge=0.1, le=5.0)
+
+
+class CalibrationPolicy(_Request):
+    """At most `max_fpir` of the searches of strangers may find somebody.
+
+    `at`: in a gallery as large as now, as large as the collection's capacity in persons with the faces that they have
+    on average, or of so many persons. `extrapolate`: whether the threshold may rest on a fitted tail. `dry_run`: tell,
+    and change nothing.
+    """
+
+    max_fpir: Share
+    at: Literal["present", "capacity"] | Annotated[int, Field(ge=1, le=1_000_000_000)] = "capacity"
+    extrapolate: bool = False
+    dry_run: bool = False
 
 
 class FaceEnrollment(_Request):

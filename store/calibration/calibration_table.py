@@ -12,8 +12,9 @@ from store.calibration.comparing import NO_SCORE, Best, Chunk, Samples
 from store.database.driver import Connection, Row
 from store.errors import CalibrationNotFound, InvalidValue
 from store.tables import collection_table
+from store.tables.rows import calibration_column
 from store.tables.values import new_uuids, parse_uuid
-from store.types import EMBEDDING_DIMENSION, Calibration, CalibrationScores
+from store.types import EMBEDDING_DIMENSION, AppliedCalibration, Calibration, CalibrationScores, Collection
 
 MOST_PERSONS = 5000  # sampled: the error rate of 1 in 1,000 is then known within 0.3 to 2.3 in 1,000
 KEPT = 20  # calibrations of a collection, the newest
@@ -147,6 +148,25 @@ async def scores(connection: Connection, tenant: str, collection_id: str, id: st
         partners=np.array([places.get(row["other_person_pk"], -1) for row in rows], np.int64),
         members=np.array([row["own_score"] for row in rows if row["own_score"] is not None], np.float64),
     )
+
+
+async def apply(
+    connection: Connection, tenant: str, collection_id: str, threshold: float, applied: AppliedCalibration
+) -> Collection:
+    """Set the collection's threshold, and what its scores mean from now on. Raises CalibrationNotFound."""
+    collection = await collection_table.lock(connection, tenant, collection_id)
+    await _find(connection, collection, applied.calibration_id)
+    await connection.execute(
+        """
+        update collections
+        set threshold = $2, calibration = $3, updated_at = now()
+        where collection_pk = $1
+        """,
+        collection["collection_pk"],
+        threshold,
+        calibration_column(applied),
+    )
+    return await collection_table.get(connection, tenant, collection_id)
 
 
 async def unfinished(connection: Connection, tenant: str, collection_id: str, id: str) -> Unfinished | None:

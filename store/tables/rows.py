@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any
 
 from store.database.driver import Row
 from store.errors import InvalidValue
-from store.types import Collection, CollectionProperties, Contract, DetectionProfile, FaceRecord, Person
+from store.types import (
+    AppliedCalibration,
+    Collection,
+    CollectionProperties,
+    Contract,
+    DetectionProfile,
+    FaceRecord,
+    Person,
+)
 
 COLLECTION_PROPERTIES = tuple(each.name for each in fields(CollectionProperties))
 
@@ -23,6 +32,7 @@ COLLECTION_COLUMNS = f"""
     collections.face_count,
     collections.created_at,
     collections.updated_at,
+    collections.calibration,
     contracts.id as contract_id,
     contracts.model_id,
     contracts.model_version,
@@ -100,6 +110,7 @@ def collection_from(row: Row) -> Collection:
         index_state=row["index_state"] or "exact",
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        calibration=calibration_from(row["calibration"]),
     )
 
 
@@ -107,6 +118,19 @@ def property_columns(new: CollectionProperties) -> dict[str, Any]:
     """The columns that hold the properties of a collection."""
     columns = {name: getattr(new, name) for name in COLLECTION_PROPERTIES}
     return columns | {"detection": asdict(new.detection), "metadata": dict(new.metadata)}
+
+
+def calibration_from(column: dict[str, Any] | None) -> AppliedCalibration | None:
+    """The applied calibration in its jsonb column."""
+    if column is None:
+        return None
+    lists = {name: tuple(column[name]) for name in ("scores", "stranger_rates")}
+    return AppliedCalibration(**column | lists | {"applied_at": datetime.fromisoformat(column["applied_at"])})
+
+
+def calibration_column(applied: AppliedCalibration) -> dict[str, Any]:
+    """The jsonb column that holds the applied calibration."""
+    return asdict(applied) | {"applied_at": applied.applied_at.isoformat()}
 
 
 def detection_from(column: dict[str, Any]) -> DetectionProfile:

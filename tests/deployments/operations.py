@@ -18,6 +18,7 @@ PLACES = {
     "digest": "0123456789abcdef",
     "room": "core",
     "file": "start.js",
+    "calibration_id": "00000000-0000-7000-8000-000000000001",
 }
 PERSONS = "/v1/collections/{collection_id}/persons"
 
@@ -33,6 +34,9 @@ ARGUMENTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/collections/{collection_id}/search"): IMAGE,
     ("POST", "/v1/collections/{collection_id}/identify"): IMAGE,
     ("POST", PERSONS): IMAGES,
+    ("POST", "/v1/collections/{collection_id}/calibrations"): {"json": {"persons": 10}},
+    ("POST", "/v1/collections/{collection_id}/calibrations/{calibration_id}/advance"): {"json": {"seconds": 1}},
+    ("POST", "/v1/collections/{collection_id}/calibrations/{calibration_id}/apply"): {"json": {"max_fpir": 0.01}},
     ("PATCH", f"{PERSONS}/{{person_id}}"): {"json": {"name": "Ada"}},
     ("POST", f"{PERSONS}/{{person_id}}/merge"): {"json": {"source_person_id": "bob"}},
     ("POST", f"{PERSONS}/{{person_id}}/verify"): IMAGE,

@@ -8,7 +8,7 @@ import httpx2
 
 from faceserve_client.calls import Call, Listing, request_of
 from faceserve_client.errors import ConnectionFailed, TimedOut, error_of
-from faceserve_client.operations import collections, imports, person_faces, persons, recognition, service
+from faceserve_client.operations import calibrations, collections, imports, person_faces, persons, recognition, service
 from faceserve_client.retries import REPEATED, retry_after_s, wait_s
 from faceserve_client.settings import Settings, settings_of
 
@@ -173,6 +173,12 @@ class Client:
     embeddings = _Operation(recognition.embeddings)
 
     plan_import = _Operation(imports.plan_import)
+
+    start_calibration = _Operation(calibrations.start_calibration)
+    advance_calibration = _Operation(calibrations.advance_calibration)
+    list_calibrations = _Operation(calibrations.list_calibrations)
+    get_calibration = _Operation(calibrations.get_calibration)
+    apply_calibration = _Operation(calibrations.apply_calibration)
 
 
 def _because(error: ConnectionFailed, cause: Exception) -> ConnectionFailed:

@@ -5,6 +5,7 @@ identification rate, FPIR, ISO/IEC 19795-1); one of a member if he himself score
 identification rate, FNIR). One score for each sampled person carries all that depends on him.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,14 +30,19 @@ class Rate:
     extrapolated: bool = False
 
     def grown(self, factor: float) -> "Rate":
-        """Return the rate in a gallery `factor` times as large, at least 1, as an upper bound.
-
-        1 - (1 - p)^factor counts strangers as if all were alike. As it is concave in p, unequal ones err less often.
-        """
-        if factor <= 1.0:
-            return self
-        value, low, high = (_grown(share, factor) for share in (self.value, self.low, self.high))
+        """Return the rate in a gallery `factor` times as large, as an upper bound."""
+        value, low, high = (grown(share, factor) for share in (self.value, self.low, self.high))
         return Rate(value, low, high, self.extrapolated)
+
+
+def grown(share: float, factor: float) -> float:
+    """Return an upper bound of the FPIR `share` in a gallery `factor` times as large; of a smaller one, `share` itself.
+
+    1 - (1 - p)^factor counts strangers as if all were alike. As it is concave in p, unequal ones err less often.
+    """
+    if factor <= 1.0 or share >= 1.0:
+        return share
+    return -math.expm1(factor * math.log1p(-share))
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,6 @@ class Members:
             return None
         errors = int((self.scores < threshold).sum())
         return Rate(errors / trials, *interval(errors, trials))
-
-
-def _grown(share: float, factor: float) -> float:
-    return float(-np.expm1(factor * np.log1p(-min(share, 1.0 - 1e-15)))) if share < 1.0 else 1.0
 
 
 def _components(where: npt.NDArray[np.int64], partners: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -30,6 +30,11 @@ def score(value: float) -> float:
     return round(value, 6)
 
 
+def rate(value: float) -> float:
+    """Return a share of searches with three digits; rare ones differ in their first."""
+    return float(f"{value:.3g}")
+
+
 def points(landmarks: Iterable[Iterable[float]]) -> Points:
     """Return points in pixels rounded to 1/1000."""
     return [[round(coordinate, 3) for coordinate in point] for point in landmarks]
@@ -37,6 +42,7 @@ def points(landmarks: Iterable[Iterable[float]]) -> Points:
 
 Timestamp = Annotated[str, BeforeValidator(timestamp)]
 Unit = Annotated[float, AfterValidator(unit)]
+Rate = Annotated[float, AfterValidator(rate)]
 Score = Annotated[float, AfterValidator(score)]
 
 

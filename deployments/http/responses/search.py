@@ -3,9 +3,10 @@
 from typing import Self
 
 from deployments.decisions import search as decisions
+from deployments.decisions.calibration.meaning import ScoreMeaning
 from deployments.decisions.recognition import Decision
 from deployments.decisions.search import Found, Identified, Verified
-from deployments.http.responses.base import Answer, Score, Shape
+from deployments.http.responses.base import Answer, Rate, Score, Shape
 from deployments.http.responses.faces import FaceObservation
 from deployments.http.responses.persons import Person
 from encoders.types import Analysis
@@ -13,17 +14,24 @@ from store.types import Candidate
 
 
 class Match(Shape):
-    """A person whose best face is near the one searched for. `similarity` is the cosine, -1 to 1."""
+    """A person whose best face is near the one searched for. `similarity` is the cosine, -1 to 1.
+
+    `stranger_rate`: how often a stranger scores as high in this collection; null before a calibration is applied.
+    """
 
     person: Person
     similarity: Score
     matched_face_id: str
+    stranger_rate: Rate | None
 
     @classmethod
-    def of(cls, candidate: Candidate) -> Self:
+    def of(cls, candidate: Candidate, meaning: ScoreMeaning) -> Self:
         """Return a person found."""
         return cls(
-            person=Person.of(candidate.person), similarity=candidate.similarity, matched_face_id=candidate.face_id
+            person=Person.of(candidate.person),
+            similarity=candidate.similarity,
+            matched_face_id=candidate.face_id,
+            stranger_rate=meaning.stranger_rate(candidate.similarity),
         )
 
 
@@ -41,12 +49,13 @@ class IdentifiedFace(Shape):
     candidates: list[Match]
     runner_up: Match | None
     margin: Score | None
+    stranger_rate: Rate | None
 
     @classmethod
-    def of(cls, identified: decisions.IdentifiedFace, analysis: Analysis) -> Self:
+    def of(cls, identified: decisions.IdentifiedFace, analysis: Analysis, meaning: ScoreMeaning) -> Self:
         """Return a face of `analysis` and who it is."""
         identity = identified.identity
-        candidates = list(map(Match.of, identified.candidates))
+        candidates = [Match.of(candidate, meaning) for candidate in identified.candidates]
         best = candidates[0] if candidates and identity.decision != "no_match" else None
         return cls(
             face=FaceObservation.of(identified.face, analysis),
@@ -54,17 +63,22 @@ class IdentifiedFace(Shape):
             person=None if best is None else best.person,
             similarity=None if best is None else best.similarity,
             candidates=candidates,
-            runner_up=None if identity.runner_up is None else Match.of(identity.runner_up),
+            runner_up=None if identity.runner_up is None else Match.of(identity.runner_up, meaning),
             margin=identity.margin,
+            stranger_rate=meaning.stranger_rate(identity.similarity),
         )
 
 
 class SearchResponse(Answer):
-    """`searched_face` is null when the search was by an embedding or an enrolled face."""
+    """`searched_face` is null when the search was by an embedding or an enrolled face.
+
+    `stranger_rate`: how often a stranger is taken for a member at this threshold; null before a calibration.
+    """
 
     searched_face: FaceObservation | None
     matches: list[Match]
     threshold: Score
+    stranger_rate: Rate | None
     processing_ms: float
 
     @classmethod
@@ -73,8 +87,9 @@ class SearchResponse(Answer):
         probe = found.probe
         return cls(
             searched_face=None if probe is None else FaceObservation.of(probe.face, probe.analysis),
-            matches=list(map(Match.of, found.matches)),
+            matches=[Match.of(candidate, found.meaning) for candidate in found.matches],
             threshold=found.threshold,
+            stranger_rate=found.meaning.stranger_rate(found.threshold),
             processing_ms=processing_ms,
         )
 
@@ -82,21 +97,26 @@ class SearchResponse(Answer):
 class IdentifyResponse(Answer):
     faces: list[IdentifiedFace]
     threshold: Score
+    stranger_rate: Rate | None
     processing_ms: float
 
     @classmethod
     def of(cls, identified: Identified, processing_ms: float) -> Self:
         """Return who is in a group photo."""
         return cls(
-            faces=[IdentifiedFace.of(face, identified.analysis) for face in identified.faces],
+            faces=[IdentifiedFace.of(face, identified.analysis, identified.meaning) for face in identified.faces],
             threshold=identified.threshold,
+            stranger_rate=identified.meaning.stranger_rate(identified.threshold),
             processing_ms=processing_ms,
         )
 
 
 class VerifyResponse(Answer):
+    """`stranger_rate`: how often a stranger scores as high against anybody of the collection."""
+
     verified: bool
     similarity: Score | None
+    stranger_rate: Rate | None
     threshold: Score
     person: Person
     matched_face_id: str | None
@@ -109,6 +129,7 @@ class VerifyResponse(Answer):
         return cls(
             verified=verified.decision == "match",
             similarity=verified.similarity,
+            stranger_rate=verified.meaning.stranger_rate(verified.similarity),
             threshold=verified.threshold,
             person=Person.of(verified.person),
             matched_face_id=None if verified.nearest is None else verified.nearest.face_id,

@@ -4,6 +4,7 @@ import time
 
 from fastapi import APIRouter, Request
 
+from deployments.decisions.calibration.meaning import ScoreMeaning
 from deployments.decisions.search import (
     Found,
     identify_photo,
@@ -19,6 +20,7 @@ from deployments.http.openapi import error_responses, image_body
 from deployments.http.problems import DetectionOverride
 from deployments.http.responses.search import IdentifyResponse, SearchResponse, VerifyResponse
 from deployments.http.schemas import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
+from store.types import Collection
 
 router = APIRouter(
     prefix="/v1/collections/{collection_id}",
@@ -44,7 +46,12 @@ async def search(request: Request, collection_id: str, context: Context, caller:
         photo = form.one("image").content
         collection = await context.recent.get(caller.tenant, collection_id)
         found = await search_by_photo(
-            context.services, caller.tenant, collection, photo, limit=options.limit, threshold=options.threshold
+            context.services,
+            caller.tenant,
+            collection,
+            photo,
+            limit=options.limit,
+            threshold=_threshold(options, collection),
         )
     context.decided(request, found.decision, found.similarity)
     return SearchResponse.of(found, elapsed_ms(started))
@@ -65,7 +72,7 @@ async def identify_faces(request: Request, collection_id: str, context: Context,
         photo,
         limit=options.limit,
         max_faces=options.max_faces,
-        threshold=options.threshold,
+        threshold=_threshold(options, collection),
     )
     for face in identified.faces:
         context.decided(request, face.identity.decision, face.identity.similarity)
@@ -86,7 +93,7 @@ async def verify(
     photo = form.one("image").content
     collection = await context.recent.get(caller.tenant, collection_id)
     verified = await verify_person(
-        context.services, caller.tenant, collection, person_id, photo, threshold=options.threshold
+        context.services, caller.tenant, collection, person_id, photo, threshold=_threshold(options, collection)
     )
     context.decided(request, verified.decision, verified.similarity)
     return VerifyResponse.of(verified, elapsed_ms(started))
@@ -96,13 +103,17 @@ async def _search_by_probe(context: ApiContext, tenant: str, collection_id: str,
     _refuse_selection(options)
     # not as of a moment ago: the contract must be today's, or the probe would be refused
     collection = await context.services.gallery.get_collection(tenant, collection_id)
-    limit, threshold = options.limit, options.threshold
+    limit, threshold = options.limit, _threshold(options, collection)
     if options.face_id is not None:
         return await search_by_face(
             context.services, tenant, collection, options.face_id, limit=limit, threshold=threshold
         )
     embedding = options.embedding or ()
     return await search_by_embedding(context.services, tenant, collection, embedding, limit=limit, threshold=threshold)
+
+
+def _threshold(options: SearchOptions | IdentifyOptions | VerifyOptions, collection: Collection) -> float | None:
+    return ScoreMeaning.of(collection).threshold(options.threshold, options.max_stranger_rate)
 
 
 def _refuse_selection(options: SearchOptions) -> None:

@@ -15,7 +15,7 @@ from tests.deployments.service import Clients
 
 CONTENT = {"image", "images", "source", "target", "items"}
 OWN_NAMES = {"move_face": {"person_id": "to_person_id"}}  # where the path has a parameter of the body's name
-PATH_PARAMETERS = {"collection_id", "person_id", "face_id"}
+PATH_PARAMETERS = {"collection_id", "person_id", "face_id", "calibration_id"}
 
 
 @pytest.fixture

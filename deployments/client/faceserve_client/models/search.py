@@ -13,6 +13,7 @@ class Match(Shape):
     person: Person
     similarity: float
     matched_face_id: str
+    stranger_rate: float | None
 
 
 class IdentifiedFace(Shape):
@@ -25,6 +26,7 @@ class IdentifiedFace(Shape):
     candidates: list[Match]
     runner_up: Match | None
     margin: float | None
+    stranger_rate: float | None
 
 
 class SearchResponse(Answer):
@@ -33,12 +35,14 @@ class SearchResponse(Answer):
     searched_face: FaceObservation | None
     matches: list[Match]
     threshold: float
+    stranger_rate: float | None
     processing_ms: float
 
 
 class IdentifyResponse(Answer):
     faces: list[IdentifiedFace]
     threshold: float
+    stranger_rate: float | None
     processing_ms: float
 
 
@@ -46,6 +50,7 @@ class VerifyResponse(Answer):
     verified: bool
     similarity: float | None
     threshold: float
+    stranger_rate: float | None
     person: Person
     matched_face_id: str | None
     face: FaceObservation

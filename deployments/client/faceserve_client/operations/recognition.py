@@ -16,6 +16,7 @@ def search(
     face_id: str | None = None,
     limit: int | None = None,
     threshold: float | None = None,
+    max_stranger_rate: float | None = None,
 ) -> Call[SearchResponse]:
     """Return the persons who look most like the face of an image, like an embedding or like an enrolled face.
 
@@ -26,14 +27,15 @@ def search(
     path = path_of("collections", collection_id, "search")
     if image is None:
         numbers = None if embedding is None else [float(number) for number in embedding]
-        body = given(embedding=numbers, face_id=face_id, limit=limit, threshold=threshold)
+        decided = {"threshold": threshold, "max_stranger_rate": max_stranger_rate}
+        body = given(embedding=numbers, face_id=face_id, limit=limit, **decided)
         return Call("POST", path, whole(SearchResponse), body=body)
     return Call(
         "POST",
         path,
         whole(SearchResponse),
         images=[("image", image)],
-        options=given(limit=limit, threshold=threshold),
+        options=given(limit=limit, threshold=threshold, max_stranger_rate=max_stranger_rate),
     )
 
 
@@ -44,6 +46,7 @@ def identify_faces(
     limit: int | None = None,
     max_faces: int | None = None,
     threshold: float | None = None,
+    max_stranger_rate: float | None = None,
 ) -> Call[IdentifyResponse]:
     """Return every face of a group photo and who it is."""
     return Call(
@@ -51,18 +54,25 @@ def identify_faces(
         path_of("collections", collection_id, "identify"),
         whole(IdentifyResponse),
         images=[("image", image)],
-        options=given(limit=limit, max_faces=max_faces, threshold=threshold),
+        options=given(limit=limit, max_faces=max_faces, threshold=threshold, max_stranger_rate=max_stranger_rate),
     )
 
 
-def verify(collection_id: str, person_id: str, image: Image, *, threshold: float | None = None) -> Call[VerifyResponse]:
+def verify(
+    collection_id: str,
+    person_id: str,
+    image: Image,
+    *,
+    threshold: float | None = None,
+    max_stranger_rate: float | None = None,
+) -> Call[VerifyResponse]:
     """Return whether the face of an image is an enrolled person. Raises NoFaceInImage, PersonNotFound."""
     return Call(
         "POST",
         path_of("collections", collection_id, "persons", person_id, "verify"),
         whole(VerifyResponse),
         images=[("image", image)],
-        options=given(threshold=threshold),
+        options=given(threshold=threshold, max_stranger_rate=max_stranger_rate),
     )
 
 

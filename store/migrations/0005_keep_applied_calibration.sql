@@ -1,0 +1,4 @@
+-- What scores mean in a collection, as its calibration found it and somebody applied it.
+-- Locks collections for an instant: the column is empty, and no row is written.
+
+alter table collections add column calibration jsonb;
