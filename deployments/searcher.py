@@ -50,7 +50,7 @@ class Searcher:
         self._watch = asyncio.create_task(watch_loop(self._meters, self._record_pool))
         self._chores = [asyncio.create_task(keep_doing(self._gallery.purge, "purge", PURGE_EVERY_S))]
         if settings.builds_indexes:
-            self._chores.append(asyncio.create_task(IndexKeeper(url, self._gallery).run()))
+            self._chores.append(asyncio.create_task(IndexKeeper(url, lambda: self._gallery.settings).run()))
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take new knobs without a restart."""

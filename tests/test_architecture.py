@@ -39,6 +39,9 @@ def modules(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+OURS = [path for package in PACKAGES for path in modules(package) if path.name != "__init__.py"]
+
+
 def imports(path: Path) -> Iterator[str]:
     """Give every module that `path` imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -57,6 +60,19 @@ def imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def arrows() -> dict[str, set[str]]:
+    """Return for each module of the packages the others that it imports."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in OURS}
+    return {name: imported_modules(path) & set(names) - {name} for name, path in names.items()}
+
+
+def circles(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return what is left of `graph` once all that needs nothing is taken away, again and again."""
+    while leaves := {name for name, needed in graph.items() if not needed}:
+        graph = {name: needed - leaves for name, needed in graph.items() if name not in leaves}
+    return graph
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
@@ -94,12 +110,20 @@ def test_every_package_that_is_imported_is_declared() -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    ours = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for each in PACKAGES for path in modules(each)}
-    graph = {name: imported_modules(path) & set(ours) - {name} for name, path in ours.items()}
-    while leaves := {name for name, needed in graph.items() if not needed}:
-        graph = {name: needed - leaves for name, needed in graph.items() if name not in leaves}
+    assert not circles(arrows()), "these modules import each other, or import others that do"
 
-    assert not graph, "these modules import each other, or import others that do"
+
+@pytest.mark.parametrize("folder", sorted({".".join(path.relative_to(ROOT).parent.parts) for path in OURS}))
+def test_no_arrow_goes_up_between_the_rooms_of_a_folder(folder: str) -> None:
+    """A room counts as one with all that is below it, a module of the folder itself for itself alone."""
+    depth = folder.count(".") + 2
+    inside = {name: others for name, others in arrows().items() if name.startswith(f"{folder}.")}
+    floors: dict[str, set[str]] = {}
+    for name, others in inside.items():
+        room, *below = (".".join(module.split(".")[:depth]) for module in (name, *(others & set(inside))))
+        floors.setdefault(room, set()).update(set(below) - {room})
+
+    assert not circles(floors), "these stand on each other, so that none of them is the lower one"
 
 
 @pytest.mark.parametrize("folder", [*PACKAGES, "locustfiles", "tests"])

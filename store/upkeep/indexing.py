@@ -6,12 +6,13 @@ connection, since a build takes minutes and pooled sessions have a statement tim
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
 
 from store.database.driver import Connection, driver_errors
-from store.gallery import Gallery
+from store.search.searching import SearchSettings
 from store.tables.rows import index_name
 from store.upkeep.housekeeping import keep_doing
 
@@ -33,16 +34,22 @@ class KeptIndexes:
 
 
 class IndexKeeper:
-    """Keeps the indexes of `gallery`'s database at `url`: built from `exact_below` faces, dropped below half of that.
+    """Keeps the indexes of the database at `url`: built from `exact_below` faces, dropped below half of that.
 
+    `settings`: asked at each step, since they change while searches run.
     A build whose graph does not fit into `max_build_memory_mb` becomes many times slower.
     """
 
     def __init__(
-        self, url: str, gallery: Gallery, *, interval_s: float = 10.0, max_build_memory_mb: int = 4096
+        self,
+        url: str,
+        settings: Callable[[], SearchSettings],
+        *,
+        interval_s: float = 10.0,
+        max_build_memory_mb: int = 4096,
     ) -> None:
         self._url = url
-        self._gallery = gallery
+        self._settings = settings
         self._interval_s = interval_s
         self._max_build_memory_mb = max_build_memory_mb
         self._connection: Connection | None = None
@@ -96,7 +103,7 @@ class IndexKeeper:
         existing = await _existing_indexes(connection)
         counts = await _face_counts(connection)
         valid = {name for name, is_valid in existing.items() if is_valid}
-        settings = self._gallery.settings
+        settings = self._settings()
         kept = {name for name in valid if name in counts and counts[name][2] >= settings.kept_from}
         wanted = {name for name, (_, _, face_count) in counts.items() if face_count >= settings.exact_below}
 

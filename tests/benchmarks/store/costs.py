@@ -49,7 +49,7 @@ async def measure(url: str, faces: int, beside: int) -> None:
     await report("exact", gallery, probes)
     exact = [await search(gallery, probes[n : n + 1]) for n in range(100)]
     await gallery.reconfigure(exact_below=faces)
-    keeper = IndexKeeper(url, gallery)
+    keeper = IndexKeeper(url, lambda: gallery.settings)
     started = time.perf_counter()
     await keeper.run_once()
     print(f"index built in {time.perf_counter() - started:.1f} s")

@@ -77,7 +77,7 @@ async def fill_large(url: str, population: Population, faces: int) -> None:
 async def index_large(url: str, exact_below: int) -> Index:
     """Have the gallery's keeper build the index of `large`, unless it is there; return what it took."""
     async with opened(url, exact_below=exact_below) as gallery:
-        keeper = IndexKeeper(url, gallery)
+        keeper = IndexKeeper(url, lambda: gallery.settings)
         started = time.perf_counter()
         built = (await keeper.run_once()).built
         seconds = time.perf_counter() - started

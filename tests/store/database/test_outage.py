@@ -137,7 +137,7 @@ async def test_a_gallery_waits_for_a_database_that_starts_late(server: LocalPost
 
 
 async def test_a_keeper_survives_a_restart(server: LocalPostgres, gallery: Gallery) -> None:
-    keeper = IndexKeeper(server.url, gallery)
+    keeper = IndexKeeper(server.url, lambda: gallery.settings)
     await keeper.run_once()
 
     kill(server)

@@ -38,7 +38,7 @@ async def staff(open_gallery: Callable[..., Awaitable[Gallery]], photos: npt.NDA
 
 @pytest.fixture
 async def keeper(url: str, staff: Gallery) -> AsyncIterator[IndexKeeper]:
-    opened = IndexKeeper(url, staff)
+    opened = IndexKeeper(url, lambda: staff.settings)
     yield opened
     await opened.close()
 
@@ -199,7 +199,7 @@ async def test_the_index_of_a_deleted_collection_is_dropped(staff: Gallery, keep
 async def test_a_keeper_runs_until_it_is_cancelled(
     url: str, staff: Gallery, keeper: IndexKeeper, connection: asyncpg.Connection
 ) -> None:
-    running = asyncio.create_task(IndexKeeper(url, staff, interval_s=0.01).run())
+    running = asyncio.create_task(IndexKeeper(url, lambda: staff.settings, interval_s=0.01).run())
 
     async def is_indexed() -> bool:
         return (await staff.get_collection("acme", "staff")).index_state == "ready"
