@@ -49,6 +49,7 @@ class FaceBatcher:
         self._largest = largest
         self._on_batch = on_batch
         self._waiting: deque[_Image] = deque()
+        self._batch: Sequence[_Image] = ()  # those that are embedded at present
         self._runs = False
 
     async def embed(self, crops: Crops) -> Embedded:
@@ -75,7 +76,7 @@ class FaceBatcher:
             self._waiting.popleft().answer.cancel()
 
     def _embed_waiting(self) -> list[tuple[_Image, Embedded | Exception]]:
-        batch = self._next_batch()
+        self._batch = batch = self._next_batch()
         if not batch:
             return []
         started = time.perf_counter()
@@ -116,9 +117,19 @@ class FaceBatcher:
         if running.cancelled():  # the executor is shut down
             self._cancel()
             return
-        answers = running.result()
-        if answers:
-            self._on_batch(sum(len(image.crops) for image, _ in answers))
+        batch, self._batch = self._batch, ()
+        fault = running.exception()
+        try:
+            if fault is None:
+                self._answer(running.result())
+        finally:
+            for image in batch:  # whatever happened: nobody waits until the time of their request is over
+                if not image.answer.done():
+                    image.answer.set_exception(RuntimeError(f"the batch ended with {fault!r} and no answer"))
+            if self._waiting:
+                self._run()
+
+    def _answer(self, answers: Sequence[tuple[_Image, Embedded | Exception]]) -> None:
         for image, answer in answers:
             if image.answer.done():
                 continue
@@ -126,5 +137,5 @@ class FaceBatcher:
                 image.answer.set_exception(answer)
             else:
                 image.answer.set_result(answer)
-        if self._waiting:
-            self._run()
+        if answers:
+            self._on_batch(sum(len(image.crops) for image, _ in answers))

@@ -14,11 +14,15 @@ from deployments.ports import EmbedderResult
 from deployments.telemetry.image_meters import record_batch, record_image, record_waiting
 from deployments.telemetry.metrics import Meters, NoMeters
 from deployments.telemetry.tracing import trace_image
+from encoders.errors import ImageError
 from encoders.types import Analysis, AnalyzeOptions, Encoder, ModelDescription
 
 Found = TypeVar("Found")
 
 CHECK_AFTER_IDLE_S = 30.0  # an answer younger than this shows as much as a check would
+# An image that could not be decoded shows that the thread works, not that the models do. While such images come, a
+# check waits behind up to 16 of them and may miss its 10 s, which is why it comes less often then.
+CHECK_AFTER_BAD_IMAGES_S = 300.0
 
 
 class InferenceWorker:
@@ -40,7 +44,7 @@ class InferenceWorker:
             if stages
             else None
         )
-        self._answered_at = time.monotonic()
+        self._answered_at = self._refused_at = time.monotonic()
 
     def tune(self, tuning: EmbedderTuning) -> None:
         """Use `tuning` from the next image on."""
@@ -53,6 +57,9 @@ class InferenceWorker:
         self._count(1)
         try:
             analysis = await self._analyze(image, tuned)
+        except ImageError:
+            self._refused_at = time.monotonic()
+            raise
         finally:
             self._count(-1)
         self._answered_at = time.monotonic()
@@ -68,7 +75,10 @@ class InferenceWorker:
 
     async def check(self) -> None:
         """Raise EncoderBroken when the models no longer answer as they did at start."""
-        if time.monotonic() - self._answered_at < CHECK_AFTER_IDLE_S:
+        now = time.monotonic()
+        unproven_s = now - self._answered_at
+        is_busy = now - self._refused_at < CHECK_AFTER_IDLE_S
+        if unproven_s < (CHECK_AFTER_BAD_IMAGES_S if is_busy else CHECK_AFTER_IDLE_S):
             return
         await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.check)
         self._answered_at = time.monotonic()

@@ -52,7 +52,8 @@ def decode(image: bytes, limits: ImageLimits, enough_px: int | None = None) -> D
     EXIF orientation is applied, transparency is laid on white, 16 bits become 8, of those that are used, colour
     profiles are ignored. A JPEG may lack its end marker, but nothing else.
     With `enough_px`, a JPEG may come at 1/2, 1/4 or 1/8 of its size, but with its longer side never below that.
-    Raises UnsupportedImageFormat, ImageTooLarge or InvalidImage, and nothing else whatever the bytes.
+    Raises UnsupportedImageFormat, ImageTooLarge or InvalidImage, and nothing else whatever the bytes, but MemoryError
+    where the machine has too little, which is no fault of the picture.
     """
     if len(image) > limits.max_bytes:
         raise ImageTooLarge(len(image), limits.max_bytes, "bytes")
@@ -70,11 +71,12 @@ def decode(image: bytes, limits: ImageLimits, enough_px: int | None = None) -> D
             pixels = decode_without_end(image, lambda data: _decode_with_pillow(data, header, limits))
         else:
             pixels = _decode_with_pillow(image, header, limits)
-    except (InvalidImage, ImageTooLarge):
+    except (InvalidImage, ImageTooLarge, MemoryError):
         raise
-    except (
-        Exception
-    ) as exc:  # Pillow's parsers raise a dozen unrelated types on damaged data, struct.error to TypeError
+    except Exception as exc:
+        if isinstance(exc, cv2.error) and exc.code == cv2.Error.StsNoMem:
+            raise MemoryError from exc
+        # Pillow's parsers raise a dozen unrelated types on damaged data, struct.error to TypeError
         raise InvalidImage("its data is damaged or cut off") from exc
     height, width = pixels.shape[:2]
     return Decoded(pixels, width, height)

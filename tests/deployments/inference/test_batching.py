@@ -134,3 +134,40 @@ async def test_the_size_of_every_batch_is_told(recogniser: Recogniser) -> None:
         await asyncio.sleep(0)
 
     assert told == [3]
+
+
+async def test_a_meter_that_fails_keeps_no_image_waiting(recogniser: Recogniser) -> None:
+    failures: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+
+    def fail(faces: int) -> None:
+        raise RuntimeError("no meter")
+
+    with ThreadPoolExecutor(1) as thread:
+        batcher = FaceBatcher(recogniser.embed, thread, 4, fail)
+        answers = await behind_a_first_image(batcher, recogniser, faces(1), faces(2))
+    asyncio.get_running_loop().set_exception_handler(None)
+
+    assert answers == [[1], [2]]
+    assert len(failures) == 2  # told to the log, once a batch
+
+
+class Ending(Recogniser):
+    """Its batches end by what is no ordinary error, as where a library calls exit."""
+
+    def embed(self, crops: Crops) -> Embeddings:
+        self.may_begin.wait(10)
+        raise SystemExit(3)
+
+
+async def test_a_batch_that_ends_oddly_keeps_no_image_waiting() -> None:
+    recogniser = Ending()
+    with ThreadPoolExecutor(1) as thread:
+        batcher = FaceBatcher(recogniser.embed, thread, 4)
+        images = [asyncio.create_task(batcher.embed(faces(number))) for number in range(3)]
+        await asyncio.sleep(0)
+        recogniser.may_begin.set()
+        done, waiting = await asyncio.wait(images, timeout=30)
+
+    assert not waiting
+    assert all(isinstance(task.exception(), RuntimeError) for task in done)

@@ -1,6 +1,8 @@
 """One encoder behind one thread."""
 
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,5 +63,24 @@ async def test_idle_models_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(EncoderBroken):
         await worker.check()
+
+    worker.close()
+
+
+async def test_a_stream_of_bad_images_needs_no_check_but_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = InferenceWorker(Broken(), EmbedderTuning())
+    now = time.monotonic()
+
+    async def check_after(seconds: float) -> None:
+        clock = SimpleNamespace(monotonic=lambda: now + seconds, perf_counter=time.perf_counter)
+        monkeypatch.setattr(inference, "time", clock)
+        with pytest.raises(UnsupportedImageFormat):
+            await worker.analyze(b"garbage", AnalyzeOptions())
+        await worker.check()
+
+    await check_after(inference.CHECK_AFTER_IDLE_S + 1)
+    await check_after(inference.CHECK_AFTER_BAD_IMAGES_S - 1)
+    with pytest.raises(EncoderBroken):
+        await check_after(inference.CHECK_AFTER_BAD_IMAGES_S + 1)
 
     worker.close()
