@@ -1,43 +1,40 @@
-"""Brings a database to the schema of this release. Run by the CLI; a replica only checks the version."""
+"""Brings a database to the schema of this release, while replicas work on it. Run by the CLI, never by a replica."""
 
+import asyncio
 import re
-from dataclasses import dataclass
-from importlib.resources import files
 
 import asyncpg
 
+from store.database import schema
 from store.database.driver import Connection, driver_errors
-from store.errors import SchemaMismatch, UnsupportedDatabase
+from store.database.schema import Migration
+from store.errors import UnsupportedDatabase
 
 MIN_POSTGRES = 15
 MIN_PGVECTOR = (0, 8, 4)  # 0.8.2 fixed CVE-2026-3172, 0.8.3 index corruption by vacuum, 0.8.4 unrepaired graphs
 MIGRATION_LOCK = 7_236_410_001  # advisory lock key, ours alone
 
+# Who waits for a lock on a table makes all later statements on it wait, too: give up soon, and try again.
+LOCK_TIMEOUT_MS = 500
+LOCK_PAUSE_S = 1.0
+LOCK_ATTEMPTS = 120
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step of the schema: `NNNN_verb_noun.sql`."""
-
-    version: int
-    name: str
-    sql: str
-
-
-def migrations() -> tuple[Migration, ...]:
-    """The migrations of this release, in order."""
-    found = []
-    for entry in files("store").joinpath("migrations").iterdir():
-        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name):
-            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
-    return tuple(sorted(found, key=lambda migration: migration.version))
+HISTORY = """
+    create table if not exists schema_migrations (
+        version integer primary key,
+        name text not null,
+        applied_at timestamptz not null default now()
+    );
+    alter table schema_migrations add column if not exists works_from integer;
+"""
 
 
 async def apply_migrations(url: str) -> list[Migration]:
-    """Apply what the database lacks, each migration in a transaction of its own; return those applied.
+    """Apply what the database lacks, each migration in a transaction unless it says otherwise; return those applied.
 
     Migrators wait for each other. Creates the extension `vector`, which may need a superuser.
-    Raises UnsupportedDatabase, SchemaMismatch (the database is newer than this release), StoreUnavailable,
-    DatabaseRefused.
+    Raises UnsupportedDatabase, SchemaMismatch (this release does not work with the newer schema that is there),
+    StoreUnavailable, DatabaseRefused.
     """
     with driver_errors():
         connection = await asyncpg.connect(url, server_settings={"application_name": "faceserve migrate"})
@@ -52,14 +49,6 @@ async def apply_migrations(url: str) -> list[Migration]:
             await connection.close()
 
 
-async def schema_version(connection: Connection) -> int:
-    """Return the version of the last migration that the database has, 0 for an empty one."""
-    if await connection.fetchval("select to_regclass('schema_migrations') is null"):
-        return 0
-    version: int = await connection.fetchval("select coalesce(max(version), 0) from schema_migrations")
-    return version
-
-
 async def check_support(connection: Connection) -> None:
     """Raise UnsupportedDatabase where PostgreSQL or pgvector are older than this release needs."""
     server = connection.get_server_version()
@@ -67,13 +56,6 @@ async def check_support(connection: Connection) -> None:
         raise UnsupportedDatabase("PostgreSQL", str(MIN_POSTGRES), f"{server.major}.{server.minor}")
     version = await connection.fetchval("select extversion from pg_extension where extname = 'vector'")
     _check_pgvector(version)
-
-
-async def check_schema(connection: Connection) -> None:
-    """Raise SchemaMismatch unless the database has exactly the schema of this release."""
-    expected, found = migrations()[-1].version, await schema_version(connection)
-    if found != expected:
-        raise SchemaMismatch(expected, found)
 
 
 async def _create_extension(connection: Connection) -> None:
@@ -89,26 +71,50 @@ async def _create_extension(connection: Connection) -> None:
 
 
 async def _apply_missing(connection: Connection) -> list[Migration]:
-    await connection.execute(
-        """
-        create table if not exists schema_migrations (
-            version integer primary key,
-            name text not null,
-            applied_at timestamptz not null default now()
-        )
-        """
-    )
-    known, current = migrations(), await schema_version(connection)
+    known, current = schema.migrations(), await schema.schema_version(connection)
     if current > known[-1].version:
-        raise SchemaMismatch(known[-1].version, current)
+        await schema.check_schema(connection)
+        return []
     missing = [migration for migration in known if migration.version > current]
+    if missing:
+        await connection.execute(HISTORY)
     for migration in missing:
-        async with connection.transaction():
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "insert into schema_migrations (version, name) values ($1, $2)", migration.version, migration.name
-            )
+        if migration.is_transactional:
+            await _apply_at_once(connection, migration)
+        else:
+            await _apply_in_steps(connection, migration)
     return missing
+
+
+async def _apply_at_once(connection: Connection, migration: Migration) -> None:
+    """Apply the migration in a transaction, once it gets its locks without holding up others for long."""
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
+                await connection.execute(migration.sql)
+                await _remember(connection, migration)
+            return
+        except asyncpg.LockNotAvailableError:
+            if attempt + 1 == LOCK_ATTEMPTS:
+                raise
+        await asyncio.sleep(LOCK_PAUSE_S)
+
+
+async def _apply_in_steps(connection: Connection, migration: Migration) -> None:
+    """Apply each statement on its own. One that fails is repeated with those before it by the next `migrate`."""
+    for statement in migration.statements:
+        await connection.execute(statement)
+    await _remember(connection, migration)
+
+
+async def _remember(connection: Connection, migration: Migration) -> None:
+    await connection.execute(
+        "insert into schema_migrations (version, name, works_from) values ($1, $2, $3)",
+        migration.version,
+        migration.name,
+        migration.works_from,
+    )
 
 
 def _check_pgvector(version: str | None) -> None:

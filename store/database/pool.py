@@ -14,7 +14,8 @@ import numpy.typing as npt
 from pgvector import Vector
 
 from store.database.driver import Connection, driver_errors, is_connection_lost
-from store.database.migrate import check_schema, check_support
+from store.database.migrate import check_support
+from store.database.schema import check_schema
 from store.errors import DatabaseRefused, StoreUnavailable
 
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 --
 -- Counts and metadata change often, embeddings never: they are inserted and deleted only, so that an update of
 -- a person does not rewrite 2 KB vectors nor touch an HNSW index.
+-- works-from: 0001
 
 create table contracts (
     contract_pk integer generated always as identity primary key,

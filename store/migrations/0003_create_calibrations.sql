@@ -1,5 +1,6 @@
 -- Keeps what a calibration has found so far: the best score of each sampled person over everybody else.
 -- Locks nothing that exists: every table is new. A person, or a face, that is deleted takes its sample along.
+-- works-from: 0002
 
 create table calibrations (
     calibration_pk bigint generated always as identity primary key,

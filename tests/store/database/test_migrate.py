@@ -4,12 +4,43 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from store.database import migrate
-from store.database.migrate import apply_migrations, check_schema, check_support, migrations, schema_version
+from store.database import migrate, schema
+from store.database.migrate import apply_migrations, check_support
+from store.database.schema import Migration, check_schema, migrations, schema_version
 from store.embedded.local import LocalPostgres
-from store.errors import DatabaseRefused, SchemaMismatch, StoreUnavailable, UnsupportedDatabase
+from store.errors import DatabaseRefused, InvalidValue, SchemaMismatch, StoreUnavailable, UnsupportedDatabase
 from store.gallery import Gallery
 from tests.store.conftest import execute
+from tests.store.waiting import eventually
+
+
+ONE_PERSON = """
+    with contract as (
+        insert into contracts (id, model_id, model_version, model_digest, dimension, preprocessing_version)
+        values ('c', 'm', '1', 'd', 512, '1') returning contract_pk
+    ), collection as (
+        insert into collections (
+            tenant, id, name, description, threshold, contract_pk, detection, search_profile,
+            capacity_rows, max_faces_per_person, load_policy, save_face_crops, metadata
+        )
+        select 'acme', 'staff', '', '', 0.4, contract_pk, '{}', 'fp32_v1', 10, 10, 'on_demand', false, '{}'
+        from contract returning collection_pk
+    )
+    insert into persons (collection_pk, id, metadata) select collection_pk, 'ada', '{}' from collection
+"""
+
+
+def next_migration(sql: str, *, is_transactional: bool = True) -> Migration:
+    """Return a migration after those of this release, which goes on working with it."""
+    version = migrations()[-1].version
+    return Migration(version + 1, "change", sql, version, is_transactional)
+
+
+async def is_waiting(connection: asyncpg.Connection, statement: str) -> bool:
+    waiting: bool = await connection.fetchval(
+        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like $1 || '%')", statement
+    )
+    return waiting
 
 
 async def test_all_migrations_are_applied_once(empty_url: str) -> None:
@@ -39,9 +70,8 @@ async def test_migrators_at_the_same_time_wait_for_each_other(empty_url: str) ->
 
 
 async def test_a_failing_migration_leaves_the_schema_as_it_was(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = migrate.Migration(len(migrations()) + 1, "break", "create table half (a int); select nonsense")
-    known = (*migrations(), broken)
-    monkeypatch.setattr(migrate, "migrations", lambda: known)
+    known = (*migrations(), next_migration("create table half (a int); select nonsense"))
+    monkeypatch.setattr(schema, "migrations", lambda: known)
 
     with pytest.raises(asyncpg.UndefinedColumnError):
         await apply_migrations(empty_url)
@@ -59,13 +89,86 @@ async def test_a_gallery_refuses_an_older_schema(empty_url: str) -> None:
     assert (raised.value.expected, raised.value.found) == (len(migrations()), 0)
 
 
-async def test_a_newer_schema_is_refused(url: str, connection: asyncpg.Connection) -> None:
-    await connection.execute("insert into schema_migrations (version, name) values (9999, 'from_the_future')")
+@pytest.mark.parametrize("works_from", [None, 9998])
+async def test_a_newer_schema_that_does_not_say_it_works_is_refused(
+    url: str, connection: asyncpg.Connection, works_from: int | None
+) -> None:
+    await connection.execute(
+        "insert into schema_migrations (version, name, works_from) values (9999, 'from_the_future', $1)", works_from
+    )
 
     with pytest.raises(SchemaMismatch):
         await Gallery.open(url)
     with pytest.raises(SchemaMismatch):
         await apply_migrations(url)
+
+
+async def test_a_migration_outside_a_transaction_can_build_an_index_concurrently_and_be_repeated(
+    url: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = (
+        *migrations(),
+        next_migration(
+            """
+            drop index concurrently if exists persons_name
+
+            create index concurrently persons_name on persons (name)
+
+            select pg_advisory_unlock(1 / (select count(*) from persons))
+            """,
+            is_transactional=False,
+        ),
+    )
+    monkeypatch.setattr(schema, "migrations", lambda: known)
+
+    with pytest.raises(InvalidValue):
+        await apply_migrations(url)
+    version_after_failure = await schema_version(connection)
+    await connection.execute(ONE_PERSON)
+    applied = await apply_migrations(url)
+
+    assert version_after_failure == len(known) - 1
+    assert applied == [known[-1]]
+    assert await connection.fetchval("select indisvalid from pg_index where indexrelid = 'persons_name'::regclass")
+
+
+async def test_a_migration_lets_statements_pass_while_it_waits_for_its_lock(
+    url: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = (*migrations(), next_migration("alter table persons add column nickname text"))
+    monkeypatch.setattr(schema, "migrations", lambda: known)
+    monkeypatch.setattr(migrate, "LOCK_PAUSE_S", 0.1)
+    long_reader = await asyncpg.connect(url)
+    transaction = long_reader.transaction()
+    await transaction.start()
+    await long_reader.execute("select count(*) from persons")
+
+    migrating = asyncio.create_task(apply_migrations(url))
+    await eventually(lambda: is_waiting(connection, "alter table persons"))
+    read = await asyncio.wait_for(connection.fetchval("select count(*) from persons"), 10)
+    is_under_way = not migrating.done()
+    await transaction.rollback()
+    applied = await asyncio.wait_for(migrating, 30)
+    await long_reader.close()
+
+    assert (read, is_under_way, applied) == (0, True, [known[-1]])
+
+
+@pytest.mark.parametrize("comment", ["-- Locks nothing.", "-- works-from: 0008", "-- works-from: 7"])
+def test_a_migration_must_say_which_release_it_leaves_working(comment: str) -> None:
+    with pytest.raises(ValueError, match="works-from"):
+        Migration.parse(7, "add_nothing", f"{comment}\n\nselect 1;")
+
+
+def test_statements_of_a_migration_outside_a_transaction_stand_apart() -> None:
+    migration = Migration.parse(
+        7,
+        "index_names",
+        "-- Why.\n-- works-from: 0006\n-- outside a transaction\n\ndrop index a;\n\n-- Once more.\ncreate index a\non b (c);\n",
+    )
+
+    assert not migration.is_transactional
+    assert migration.statements == ("drop index a;", "-- Once more.\ncreate index a\non b (c);")
 
 
 async def test_old_versions_of_postgres_and_pgvector_are_refused(
