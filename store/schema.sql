@@ -56,6 +56,7 @@ CREATE TABLE public.collections (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    calibration jsonb,
     CONSTRAINT collections_threshold_range CHECK (((threshold >= ('-1'::integer)::double precision) AND (threshold <= (1)::double precision)))
 )
 WITH (fillfactor='50');
