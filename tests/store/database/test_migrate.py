@@ -13,7 +13,6 @@ from store.gallery import Gallery
 from tests.store.conftest import execute
 from tests.store.waiting import eventually
 
-
 ONE_PERSON = """
     with contract as (
         insert into contracts (id, model_id, model_version, model_digest, dimension, preprocessing_version)
@@ -38,7 +37,8 @@ def next_migration(sql: str, *, is_transactional: bool = True) -> Migration:
 
 async def is_waiting(connection: asyncpg.Connection, statement: str) -> bool:
     waiting: bool = await connection.fetchval(
-        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like $1 || '%')", statement
+        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like $1 || '%')",
+        statement,
     )
     return waiting
 
@@ -164,7 +164,8 @@ def test_statements_of_a_migration_outside_a_transaction_stand_apart() -> None:
     migration = Migration.parse(
         7,
         "index_names",
-        "-- Why.\n-- works-from: 0006\n-- outside a transaction\n\ndrop index a;\n\n-- Once more.\ncreate index a\non b (c);\n",
+        "-- Why.\n-- works-from: 0006\n-- outside a transaction\n\n"
+        "drop index a;\n\n-- Once more.\ncreate index a\non b (c);\n",
     )
 
     assert not migration.is_transactional

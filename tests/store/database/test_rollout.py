@@ -34,9 +34,7 @@ INDEX = Migration(
     works_from=VERSION,
     is_transactional=False,
 )
-CONTRACT_SCHEMA = Migration(
-    VERSION + 3, "drop_names", "alter table persons drop column name", works_from=VERSION + 2
-)
+CONTRACT_SCHEMA = Migration(VERSION + 3, "drop_names", "alter table persons drop column name", works_from=VERSION + 2)
 
 
 @contextmanager
