@@ -1,5 +1,5 @@
-# The service with everything that it needs at run time and nothing else. It has no model pack and no PostgreSQL.
-# Mount packs at /models, and name a database:
+# The service with everything that it needs at run time and nothing else. The model pack `opencv` comes with its packages;
+# mount others at /models. It has no PostgreSQL, so name a database:
 #
 #   docker run -p 8000:8000 -e FACESERVE_DATABASE_URL=… -v ~/.insightface/models:/models faceserve:0.1.0
 #

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from encoders.errors import PackCorrupt, PackError, PackIncomplete, PackNotFound
 from encoders.packs.catalog import EMBEDDING_DIMENSION, KNOWN_PACKS
-from encoders.packs.manifest import MANIFEST_FILE, PackManifest, read_manifest
+from encoders.packs.manifest import MANIFEST_FILE, PackManifest, manifest_of, read_manifest
 from encoders.packs.onnx_models import DETECTOR_OUTPUTS_WITH_LANDMARKS, OnnxModel, file_sha256, read_model
 from encoders.packs.quantization_report import require_report
 from encoders.types import ModelComponent
@@ -62,20 +62,7 @@ def open_pack(directory: Path, name: str) -> Pack:
     """Return the pack that lies in `directory`, under the name `name`. Raises as `find_pack` does."""
     directory = _model_directory(directory)
     known = KNOWN_PACKS.get(name)
-    if known is not None:
-        manifest = PackManifest(
-            version=known.version,
-            licence=known.licence,
-            commercial_use=known.commercial_use,
-            default_threshold=known.default_threshold,
-            detector=known.detector,
-            recogniser=known.recogniser,
-            detector_sha256=known.detector_sha256,
-            recogniser_sha256=known.recogniser_sha256,
-            detector_inputs=known.detector_inputs,
-        )
-    else:
-        manifest = read_manifest(directory, name)
+    manifest = manifest_of(known) if known is not None else read_manifest(directory, name)
     detector, recogniser = _locate_models(directory, name, manifest)
     return Pack(
         name=name,

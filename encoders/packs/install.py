@@ -21,6 +21,7 @@ from encoders.packs.quantization_report import REPORT_FILE
 MAX_UNPACKED_BYTES = 4 * 1024**3  # antelopev2, the largest known pack, unpacks to 0.4 GB
 CHUNK_BYTES = 1024**2
 LOCK_POLL_S = 0.2
+ORIGIN_FILE = "ORIGIN.txt"  # where a pack's models come from, and what was changed in them
 
 
 def import_pack(models_dir: Path, source: Path, name: str | None = None, overwrite: bool = False) -> Pack:
@@ -131,8 +132,13 @@ def _copy_models(source: Path, directory: Path, name: str) -> None:
         shutil.copyfile(path, directory / path.name)
 
 
+def is_legal_text(file: str) -> bool:
+    """Return whether the file of this name tells under which terms a pack may be used, or what was changed in it."""
+    return file == ORIGIN_FILE or file.startswith("LICENSE")
+
+
 def _belongs_to_pack(file: str) -> bool:
-    if file in (MANIFEST_FILE, REPORT_FILE) or file.startswith("LICENSE"):
+    if file in (MANIFEST_FILE, REPORT_FILE) or is_legal_text(file):
         return True
     return file.endswith(".onnx") and not file.startswith(".")
 

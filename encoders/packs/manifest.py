@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from encoders.errors import PackCorrupt
-from encoders.packs.catalog import ARCFACE_THRESHOLD
+from encoders.packs.catalog import ARCFACE_THRESHOLD, KnownPack
 
 MANIFEST_FILE = "faceserve-pack.json"
 MOST_INPUTS = 4  # each is another run of the detector
@@ -27,6 +27,21 @@ class PackManifest:
     recogniser_sha256: str | None = None
     detector_inputs: tuple[tuple[int, int], ...] | None = None  # width and height of each
     contract_digest: str | None = None  # written by a quantisation alone, and believed only with its report
+
+
+def manifest_of(known: KnownPack) -> PackManifest:
+    """Return what is known about a pack as its manifest."""
+    return PackManifest(
+        version=known.version,
+        licence=known.licence,
+        commercial_use=known.commercial_use,
+        default_threshold=known.default_threshold,
+        detector=known.detector,
+        recogniser=known.recogniser,
+        detector_sha256=known.detector_sha256,
+        recogniser_sha256=known.recogniser_sha256,
+        detector_inputs=known.detector_inputs,
+    )
 
 
 def read_manifest(directory: Path, name: str) -> PackManifest:

@@ -6,7 +6,8 @@ from pathlib import Path
 from encoders.errors import PackCorrupt
 from encoders.packs.catalog import KNOWN_PACKS, OPENCV_PACK
 from encoders.packs.directory import Pack, find_pack
-from encoders.packs.install import install
+from encoders.packs.install import ORIGIN_FILE, install
+from encoders.packs.manifest import manifest_of, write_manifest
 
 LICENCES = ("LICENSE.yunet", "LICENSE.sface")
 ORIGIN = """YuNet (2023mar) and SFace (2021dec) of OpenCV's model zoo, https://github.com/opencv/opencv_zoo.
@@ -45,4 +46,5 @@ def _fill(directory: Path) -> None:
     for licence in LICENCES:
         text = files("encoders.opencv_zoo").joinpath("licences", licence).read_bytes()
         (directory / licence).write_bytes(text)
-    (directory / "ORIGIN.txt").write_text(ORIGIN, encoding="utf-8")
+    (directory / ORIGIN_FILE).write_text(ORIGIN, encoding="utf-8")
+    write_manifest(directory, manifest_of(known))  # for whoever brings the pack in under another name

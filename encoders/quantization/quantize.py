@@ -19,7 +19,7 @@ from encoders.errors import ImageError, PackError
 from encoders.pack_encoder import InsightFacePackEncoder
 from encoders.packs.catalog import KNOWN_PACKS
 from encoders.packs.directory import Pack, open_pack, verify_pack
-from encoders.packs.install import install
+from encoders.packs.install import install, is_legal_text
 from encoders.packs.manifest import PackManifest, write_manifest
 from encoders.packs.quantization_report import Cost, QuantizationReport, write_report
 from encoders.quantization.compare import ComparedPhoto, compare, cosines
@@ -137,8 +137,9 @@ def quantize_pack(
             detector_inputs=pack.detector_inputs,
         )
         write_manifest(directory, manifest)
-        for licence in pack.directory.glob("LICENSE*"):
-            shutil.copyfile(licence, directory / licence.name)
+        for path in pack.directory.iterdir():
+            if is_legal_text(path.name):
+                shutil.copyfile(path, directory / path.name)
         twin = open_pack(directory, name)
         detector, recogniser = verify_pack(twin)
         compared = compare(_look_again(twin, seen, threads, progress), people or {}, pack.default_threshold)

@@ -1,6 +1,7 @@
 """The rewritten models against the originals, run by OpenCV's own classes."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from PIL import Image
 from encoders.opencv_zoo import sources
 from encoders.pack_encoder import InsightFacePackEncoder
 from encoders.packs.directory import find_pack, verify_pack
+from encoders.packs.install import import_pack
 from encoders.types import AnalyzeOptions
 from tests.deployments.pictures import astronaut, encoded, group_photo
 
@@ -41,6 +43,23 @@ def test_both_licences_lie_in_the_pack_with_what_was_changed(opencv_models_dir: 
     assert "Copyright (c) 2020 Shiqi Yu" in (pack / "LICENSE.yunet").read_text()
     assert "changed both files" in (pack / "ORIGIN.txt").read_text()
     assert "does not say which photos" in find_pack(opencv_models_dir, "opencv").licence
+
+
+def test_under_another_name_the_pack_keeps_its_licences_inputs_and_threshold(
+    opencv_models_dir: Path, tmp_path: Path
+) -> None:
+    original = find_pack(opencv_models_dir, "opencv")
+
+    copy = import_pack(tmp_path, original.directory, "light")
+
+    assert copy == replace(
+        original,
+        name="light",
+        directory=copy.directory,
+        detector=copy.directory / original.detector.name,
+        recogniser=copy.directory / original.recogniser.name,
+    )
+    assert {"LICENSE.sface", "LICENSE.yunet", "ORIGIN.txt"} <= {path.name for path in copy.directory.iterdir()}
 
 
 def test_the_rewritten_detector_finds_what_yunet_finds(opencv_encoder: InsightFacePackEncoder) -> None:
