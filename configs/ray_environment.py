@@ -49,8 +49,8 @@ WITH_HAPROXY = (
     Variable(
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH",
         str(16 * 2**20),
-        # 101 persons of a page with 16 KB of metadata are 4.7 MB: numbers are longer between replicas than in JSON
-        "Largest answer between replicas, 16 MB. A page of persons with full metadata is over Ray's default of 4 MB.",
+        # numbers are longer between replicas than in JSON: a page of 100 persons with full metadata is up to 3 MB
+        "Largest answer between replicas, 16 MB: 1,000 candidates with their metadata. Ray's default is 4 MB.",
     ),
     Variable("RAY_SERVE_HAPROXY_NBTHREAD", "1", "One thread of HAProxy instead of four leaves the CPU to the models."),
     Variable(

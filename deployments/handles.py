@@ -6,18 +6,24 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 
 import grpc
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.gallery_port import GALLERY_OPERATIONS, GalleryPort
 from deployments.ports import AnswerTooLarge, EmbedderResult, Overloaded, Unavailable
+from deployments.suspects import Suspects
 from deployments.telemetry.metrics import CALL_SECONDS, Meters
 from deployments.telemetry.tracing import span
+from encoders.errors import ImageRefused
 from encoders.types import AnalyzeOptions, ModelDescription
 
 # gRPC, which the throughput profile turns on, bounds its messages; from 1 MB on shared memory is faster as well.
 BY_REFERENCE_BYTES = 2**20
+
+
+class ReplicaDied(Unavailable):
+    """The replica that worked on this is gone."""
 
 
 class RemoteEmbedder:
@@ -27,13 +33,33 @@ class RemoteEmbedder:
         self._handle = handle
         self._meters = meters
         self._by_reference = handle.options(_by_reference=True)
+        self._suspects = Suspects()
 
     async def analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
-        """Return the faces of `image`; asks another replica once if the first one dies. Raises ImageError."""
+        """Return the faces of `image`; asks another replica once if the first one dies.
+
+        Raises ImageError, ImageRefused among them where two replicas died with it, Overloaded or Unavailable.
+        """
+        if self._suspects.is_refused(image):
+            raise ImageRefused
         try:
-            return await self._analyze(image, options)
+            result = await self._analyze(image, options)
+        except ReplicaDied:
+            self._suspects.add(image)
+            if self._suspects.is_refused(image):
+                raise
         except Unavailable:
-            return await self._analyze(image, options)
+            pass
+        else:
+            self._suspects.clear(image)
+            return result
+        try:
+            result = await self._analyze(image, options)
+        except ReplicaDied:
+            self._suspects.add(image)
+            raise
+        self._suspects.clear(image)
+        return result
 
     async def describe(self) -> ModelDescription:
         """Return the models that run."""
@@ -102,5 +128,7 @@ async def answer(response: Awaitable[Any], part: str) -> Any:
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise AnswerTooLarge from error
         raise Unavailable(part) from error
+    except RayActorError as error:
+        raise ReplicaDied(part) from error
     except (RayError, RayServeException) as error:
         raise Unavailable(part) from error

@@ -4,7 +4,8 @@ EncoderError
 ├── ImageError
 │   ├── InvalidImage
 │   ├── UnsupportedImageFormat
-│   └── ImageTooLarge
+│   ├── ImageTooLarge
+│   └── ImageRefused
 ├── PackError
 │   ├── PackNotFound
 │   ├── PackIncomplete
@@ -88,6 +89,12 @@ class ImageTooLarge(ImageError):
 
     def __str__(self) -> str:
         return f"The image has {self.found:,} {self.unit}; at most {self.limit:,} are accepted."
+
+
+class ImageRefused(ImageError):
+    """The image is not looked at for ten minutes: twice the models died with it."""
+
+    code = "image_refused"
 
 
 class PackError(EncoderError):
