@@ -1,4 +1,4 @@
-"""What the HTTP layer needs of the rest of the service; over a Serve handle or in process, it cannot tell."""
+"""What the HTTP layer needs of the rest of the service; the same over a Serve handle and in one process."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol

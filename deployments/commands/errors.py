@@ -1,4 +1,4 @@
-"""What the commands raise when they cannot do what was asked: one line for a person, without a traceback."""
+"""The error of a command that cannot do what was asked. A person sees one line, without a traceback."""
 
 
 class CommandFailed(Exception):

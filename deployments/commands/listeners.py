@@ -1,4 +1,4 @@
-"""Who listens where on this machine, of what the service is made of."""
+"""Which processes of the service listen where on this machine."""
 
 import ipaddress
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""`faceserve pack quantize`: make the int8 twin of a pack, and say how far it strays."""
+"""`faceserve pack quantize`: make the int8 twin of a pack, and say how much it differs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How many requests may be under way at once, which the embedder teaches, and how many bodies on their way."""
+"""How many requests may be under way at once, learned from the embedder, and how many bodies may be arriving."""
 
 import time
 from collections.abc import Callable

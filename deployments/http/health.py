@@ -1,4 +1,4 @@
-"""Whether the service can answer: asked of its parts, but not as often as anybody asks."""
+"""Whether the service can answer. The parts are asked at most once a second, however often clients ask."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""How late an event loop is: what blocks it shows here, whoever does it."""
+"""How late an event loop wakes up. That shows whatever blocks the loop."""
 
 import asyncio
 import contextlib

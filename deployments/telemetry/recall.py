@@ -1,4 +1,4 @@
-"""How good the approximate search is, looked at while it serves: a share of its probes is searched exactly as well."""
+"""The recall of approximate searches, measured while the service runs: a share of probes is also searched exactly."""
 
 import asyncio
 import logging

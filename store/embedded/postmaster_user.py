@@ -1,4 +1,4 @@
-"""Which system user the embedded PostgreSQL runs as. It refuses to run as root, which containers often are."""
+"""Which system user the embedded PostgreSQL runs as. PostgreSQL refuses to run as root, and containers often do."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""The signs of embeddings: one bit for each dimension, in memory, to find out where a comparison is worth it.
+"""The signs of embeddings: one bit for each dimension, in memory, to choose the faces that are compared exactly.
 
 Two vectors at an angle differ in as many of their signs as the angle is of a half turn, give or take 11 of 512
 (Charikar, "Similarity estimation techniques from rounding algorithms", 2002). Of 1,000 face-like probes among a
