@@ -51,8 +51,8 @@ def _why_unusable(models_dir: Path, name: str, console: Console) -> str | None:
         pass
     except PackError as error:
         return str(error)
-    if (reason := why_unreachable()) is not None:
-        return f"{name} is not in {models_dir}, and InsightFace's model zoo cannot be reached: {reason}."
+    if (reason := why_unreachable(name)) is not None:
+        return f"{name} is not in {models_dir}, and cannot be fetched from InsightFace's model zoo: {reason}."
     try:
         pull(models_dir, name, console)
         return None

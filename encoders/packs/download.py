@@ -24,17 +24,18 @@ TOTAL_TIMEOUT_S = 3600.0  # antelopev2's 361 MB at 0.8 Mbit/s
 Progress = Callable[[int, int], None]
 
 
-def why_unreachable(base_url: str = MODEL_ZOO_URL, within_s: float = 5.0) -> str | None:
-    """Return why the model zoo does not answer within `within_s`, None if it does.
+def why_unreachable(name: str, base_url: str = MODEL_ZOO_URL, within_s: float = 5.0) -> str | None:
+    """Return why the archive of the known pack `name` does not begin to arrive within `within_s`; None if it does.
 
-    Asked from a thread of its own, since looking up a name may take half a minute and knows no time limit.
+    The zoo's host redirects to another one, which may be closed where the first is open: both are asked. That happens
+    in a thread of its own, since looking up a name may take half a minute and knows no time limit.
     """
     found: list[str | None] = []
 
     def ask() -> None:
         try:
-            httpx.head(base_url, timeout=within_s)
-            found.append(None)
+            with httpx.stream("GET", _url_of(name, base_url), timeout=within_s, follow_redirects=True) as response:
+                found.append(None if response.is_success else f"it answered {response.status_code}")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
             found.append(str(exc) or type(exc).__name__)
 
@@ -66,7 +67,7 @@ def pull_pack(
     if known.archive_sha256 is None or known.archive_bytes is None:
         return make_opencv_pack(models_dir)
     archive_sha256, archive_bytes = known.archive_sha256, known.archive_bytes
-    url = f"{base_url.rstrip('/')}/{name}.zip"
+    url = _url_of(name, base_url)
     timeout = httpx.Timeout(stall_timeout_s, connect=connect_timeout_s)
     deadline = time.monotonic() + total_timeout_s
 
@@ -82,6 +83,10 @@ def pull_pack(
         archive.unlink()
 
     return install(models_dir, name, fill, "keep", lock_timeout_s=total_timeout_s)
+
+
+def _url_of(name: str, base_url: str) -> str:
+    return f"{base_url.rstrip('/')}/{name}.zip"
 
 
 def _download(

@@ -88,7 +88,7 @@ def test_opencv_by_name_is_taken_without_asking_anybody(silent_proxy: socket.soc
 
 
 def test_a_model_zoo_that_does_not_answer_is_given_up(silent_proxy: socket.socket) -> None:
-    reason = why_unreachable(within_s=0.3)
+    reason = why_unreachable("buffalo_l", within_s=0.3)
 
     assert reason is not None
     assert was_asked(silent_proxy)

@@ -15,7 +15,7 @@ from insightface.utils.storage import MODEL_ZOO_RELEASE_DOWNLOAD_URL
 from encoders.errors import PackDownloadFailed, PackNotFound
 from encoders.packs.catalog import KNOWN_PACKS, KnownPack
 from encoders.packs.directory import find_pack, verify_pack
-from encoders.packs.download import MODEL_ZOO_URL, pull_pack
+from encoders.packs.download import MODEL_ZOO_URL, pull_pack, why_unreachable
 
 
 class Zoo(BaseHTTPRequestHandler):
@@ -185,6 +185,22 @@ def test_offline_the_error_says_what_was_tried_and_how_to_do_without(tmp_path: P
     assert f"http://127.0.0.1:{port}/buffalo_l.zip" in str(failure.value)
     assert "faceserve pack import buffalo_l.zip" in str(failure.value)
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("", None), ("/redirected", None), ("/missing", "it answered 404"), ("/stalled", None)]
+)
+def test_that_a_pack_can_be_fetched_is_known_from_the_beginning_of_its_archive(
+    zoo: str, place: str, reason: str | None
+) -> None:
+    assert why_unreachable("drawn", zoo + place) == reason
+
+
+def test_a_zoo_that_does_not_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        reason = why_unreachable("drawn", f"http://127.0.0.1:{silent.getsockname()[1]}", within_s=0.2)
+
+    assert reason is not None
 
 
 def test_a_name_that_the_zoo_does_not_have_is_not_found(tmp_path: Path) -> None:
