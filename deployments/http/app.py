@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from configs.settings import ApiSettings
 from deployments.console.files import read_page
 from deployments.console.route import console_router
+from deployments.http.access.requirement import refuse_unguarded
 from deployments.http.access.tokens import TokenVerifier
 from deployments.http.admission import Admission, AdmittedEmbedder
 from deployments.http.bodies.arrival import BodyLimits
@@ -95,4 +96,5 @@ def create_api(
         app.include_router(router)
     if settings.console:
         app.include_router(console_router(read_page()))
+    refuse_unguarded(app)
     return app

@@ -69,7 +69,7 @@ class FaceBatcher:
             self._cancel()
             return
         self._runs = True
-        running.add_done_callback(self._tell)
+        running.add_done_callback(self._deliver)
 
     def _cancel(self) -> None:
         while self._waiting:
@@ -112,7 +112,7 @@ class FaceBatcher:
         except Exception as exc:
             return exc
 
-    def _tell(self, running: asyncio.Future[list[tuple[_Image, Embedded | Exception]]]) -> None:
+    def _deliver(self, running: asyncio.Future[list[tuple[_Image, Embedded | Exception]]]) -> None:
         self._runs = False
         if running.cancelled():  # the executor is shut down
             self._cancel()

@@ -36,11 +36,11 @@ class InferenceWorker:
         self._stages = stages = encoder.stages
         # On a CPU one thread does it all: the runtime brings its own, and a second image at once would only share the
         # same cores. On a GPU the next images are decoded while it embeds.
-        self._lookers = ThreadPoolExecutor(stages.looks_at_once if stages else 1, thread_name_prefix="look")
+        self._image_threads = ThreadPoolExecutor(stages.looks_at_once if stages else 1, thread_name_prefix="image")
         is_shared = stages is None or stages.looks_at_once == 1
-        self._thread = self._lookers if is_shared else ThreadPoolExecutor(1, thread_name_prefix="embed")
+        self._face_thread = self._image_threads if is_shared else ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._batcher = (
-            FaceBatcher(stages.embed, self._thread, stages.largest_batch, partial(record_batch, self._meters))
+            FaceBatcher(stages.embed, self._face_thread, stages.largest_batch, partial(record_batch, self._meters))
             if stages
             else None
         )
@@ -80,22 +80,22 @@ class InferenceWorker:
         is_busy = now - self._refused_at < CHECK_AFTER_IDLE_S
         if unproven_s < (CHECK_AFTER_BAD_IMAGES_S if is_busy else CHECK_AFTER_IDLE_S):
             return
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.check)
+        await asyncio.get_running_loop().run_in_executor(self._face_thread, self._encoder.check)
         self._answered_at = time.monotonic()
 
     async def _analyze(self, image: bytes, options: AnalyzeOptions) -> Analysis:
         if self._stages is None or self._batcher is None:
-            analysis = await self._look(self._encoder.analyze, image, options)
+            analysis = await self._in_thread(self._encoder.analyze, image, options)
             record_batch(self._meters, sum(face.embedding is not None for face in analysis.faces))
             return analysis
-        sighting = await self._look(self._stages.find, image, options)
+        sighting = await self._in_thread(self._stages.find, image, options)
         embedded = await self._batcher.embed(sighting.crops)
         return sighting.embedded(embedded.embeddings, embedded.took_s * 1e3)
 
-    async def _look(
-        self, look: Callable[[bytes, AnalyzeOptions], Found], image: bytes, options: AnalyzeOptions
+    async def _in_thread(
+        self, work: Callable[[bytes, AnalyzeOptions], Found], image: bytes, options: AnalyzeOptions
     ) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._lookers, look, image, options)
+        return await asyncio.get_running_loop().run_in_executor(self._image_threads, work, image, options)
 
     def _count(self, change: int) -> None:
         self._accepted += change
@@ -103,8 +103,8 @@ class InferenceWorker:
 
     def close(self) -> None:
         """Let the images in progress finish, and drop those that wait."""
-        self._lookers.shutdown(wait=True, cancel_futures=True)
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._image_threads.shutdown(wait=True, cancel_futures=True)
+        self._face_thread.shutdown(wait=True, cancel_futures=True)
 
 
 def with_defaults(options: AnalyzeOptions, tuning: EmbedderTuning) -> AnalyzeOptions:

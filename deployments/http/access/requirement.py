@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.params import Security as SecurityDependency
+from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer, SecurityScopes
 
 from deployments.http.access.tokens import TokenVerifier, Unauthorized
 
-# Everything else answers 401 without a token; a test walks the routes.
+# Every other route asks for a token: `refuse_unguarded` sees to it before the application serves anybody.
 OPEN_PATHS = frozenset({"/v1/health", "/openapi.json", "/docs", "/", "/console/{digest}/{room}/{file}"})
 
 BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JSON Web Token; `faceserve token` makes one.")
@@ -32,6 +33,14 @@ async def authorize(request: Request, scopes: SecurityScopes, _: object = Depend
 def requires(*scopes: str) -> Sequence[SecurityDependency]:
     """Return the dependencies of a router or route that asks for a token with `scopes`."""
     return [SecurityDependency(authorize, scopes=list(scopes))]
+
+
+def refuse_unguarded(app: FastAPI) -> None:
+    """Raise RuntimeError for a route of `app` that asks for no token and is not in OPEN_PATHS."""
+    for route in iter_route_contexts(app.routes):
+        asked = [each.call for each in route.dependant.dependencies] if hasattr(route, "dependant") else []
+        if route.path not in OPEN_PATHS and authorize not in asked:
+            raise RuntimeError(f"expected `requires` on the route {route.path}, or the path in OPEN_PATHS")
 
 
 def bearer_token(headers: Sequence[str]) -> str:

@@ -2,9 +2,9 @@
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
-from deployments.http.access.requirement import OPEN_PATHS
+from deployments.http.access.requirement import OPEN_PATHS, refuse_unguarded
 from deployments.http.access.tokens import SCOPES
 from tests.deployments.colours import drawing
 from tests.deployments.operations import Operation, operations
@@ -27,6 +27,19 @@ async def test_only_the_open_paths_answer_without_a_token(clients: Clients) -> N
             answered.add(operation.template)
 
     assert answered == OPEN_PATHS
+
+
+@pytest.mark.parametrize("method", ["add_api_route", "add_route"])
+def test_an_application_with_a_route_that_asks_for_no_token_is_not_built(method: str) -> None:
+    async def answer(request: Request) -> Response:
+        return Response()
+
+    app = FastAPI(docs_url=None, redoc_url=None)
+    refuse_unguarded(app)
+    getattr(app, method)("/v1/forgotten", answer)
+
+    with pytest.raises(RuntimeError, match="/v1/forgotten"):
+        refuse_unguarded(app)
 
 
 async def test_every_other_route_refuses_a_token_without_scopes(clients: Clients) -> None:
