@@ -14,6 +14,8 @@ from configs.settings import EncoderSettings, TokenSettings
 from deployments.commands.errors import CommandFailed
 from deployments.http.access.tokens import NAME, SCOPES
 from encoders.errors import EncoderError
+from faceserve_client import FaceserveError
+from faceserve_client.settings import DEFAULT_URL
 from store.errors import StoreError
 
 DATA_DIR = Path("~/.faceserve")
@@ -31,6 +33,11 @@ app.add_typer(pack_app, name="pack")
 DataDir = Annotated[Path, typer.Option("--data", help="Where the database and the development secret live.")]
 ModelsDir = Annotated[Path, typer.Option("--models", help="Directory that holds the model packs.")]
 DEFAULT_MODELS = EncoderSettings().models_dir
+ServiceUrl = Annotated[str, typer.Option("--url", envvar="FACESERVE_URL", help="Where the service is.")]
+ServiceToken = Annotated[
+    str | None, typer.Option("--token", envvar="FACESERVE_TOKEN", help="A token; by default a local one.")
+]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
 @app.command()
@@ -83,10 +90,8 @@ def demo(
     photo: Annotated[
         Path | None, typer.Argument(help="A photo with faces; by default one that InsightFace ships.")
     ] = None,
-    url: Annotated[str, typer.Option(help="Where the service is.")] = "http://127.0.0.1:8000",
-    token: Annotated[
-        str | None, typer.Option(envvar="FACESERVE_TOKEN", help="A token; by default a local one.")
-    ] = None,
+    url: ServiceUrl = DEFAULT_URL,
+    token: ServiceToken = None,
     out: Annotated[Path, typer.Option(help="Where the annotated picture goes.")] = Path("faceserve-demo.jpg"),
     data: DataDir = DATA_DIR,
 ) -> None:
@@ -98,6 +103,35 @@ def demo(
         secret = local_secret(os.environ, data.expanduser(), create=False)
         token = make_token(secret, settings=TokenSettings(), tenant="default", scopes=SCOPES, expires_s=3600)
     run(url, token, photo, out, Console())
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A folder with one folder a person, or a .csv, .jsonl or .parquet.")],
+    collection: Annotated[str, typer.Option(help="Where the faces go.")],
+    url: ServiceUrl = DEFAULT_URL,
+    token: ServiceToken = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be sent.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the outcome of each file goes; CSV where it ends in .csv, else NDJSON.")
+    ] = None,
+    review_mode: Annotated[
+        Literal["off", "standard", "strict"], typer.Option(help="What is checked of each photo.")
+    ] = "standard",
+    max_errors: Annotated[
+        int | None, typer.Option(min=0, help="Stop once more files than this were not taken; by default never.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at most.")] = 8,
+    json: JsonOutput = False,
+    data: DataDir = DATA_DIR,
+) -> None:
+    """Enrol many people from files; may be stopped and repeated at any point."""
+    from deployments.commands.importing.engine import ImportOptions
+    from deployments.commands.importing.run import run_import
+    from deployments.commands.service import connect
+
+    options = ImportOptions(collection, review_mode, concurrency, max_errors, dry_run)
+    raise typer.Exit(run_import(connect(url, token, data, os.environ), source, options, report, prints_json=json))
 
 
 @app.command()
@@ -235,6 +269,6 @@ def main() -> None:
     """Run the command line; an error that we know is one line, not a traceback."""
     try:
         app()
-    except (CommandFailed, MissingSecret, EncoderError, StoreError) as error:
+    except (CommandFailed, MissingSecret, EncoderError, FaceserveError, StoreError) as error:
         Console(stderr=True).print(f"[bold red]faceserve:[/bold red] {error}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from error

@@ -105,7 +105,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
                 continue
             if CLIENT in path.parents and top in CLIENT_PACKAGES:
                 continue
-            found = {distribution.lower().replace("_", "-") for distribution in distributions.get(top, ())}
+            found = {distribution.lower().replace("_", "-") for distribution in distributions.get(top, [top])}
             assert found & declared, f"{path.relative_to(ROOT)} imports {name}, which pyproject.toml does not declare"
 
 

@@ -21,11 +21,19 @@ class Refusals:
     statuses: deque[int] = field(default_factory=deque)
     retry_after: str | None = "0"
     keys: list[str] = field(default_factory=list)
+    came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def writes(self, count: int) -> None:
+        """Return once so many writes have come."""
+        async with asyncio.timeout(60), self.came:
+            await self.came.wait_for(lambda: len(self.keys) >= count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         self.keys += [value.decode() for name, value in scope["headers"] if name == b"idempotency-key"]
+        async with self.came:
+            self.came.notify_all()
         status = self.statuses.popleft() if self.statuses else None
         if status is None:
             return await self.app(scope, receive, send)
