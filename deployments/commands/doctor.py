@@ -108,7 +108,11 @@ def check_packs(models_dir: Path) -> Iterator[Finding]:
     """Find out which model packs are there."""
     present = [status for status in list_packs(models_dir) if status.pack is not None]
     if not present:
-        yield Finding("warning", f"no model pack in {models_dir}: `faceserve pack pull` fetches buffalo_l")
+        yield Finding(
+            "warning",
+            f"no model pack in {models_dir}: `faceserve pack pull opencv` makes one without a network, "
+            "`faceserve pack pull buffalo_l` downloads one",
+        )
     for status in present:
         assert status.pack is not None
         yield Finding("ok", f"pack {status.name} ({status.pack.licence})")
