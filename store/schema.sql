@@ -2,13 +2,39 @@ CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
 
 COMMENT ON EXTENSION vector IS 'vector data type and ivfflat and hnsw access methods';
 
+CREATE FUNCTION public.name_collection_of_person() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    select collection_pk into new.collection_pk from persons where person_pk = new.person_pk;
+    return new;
+end
+$$;
+
+CREATE TABLE public.access_keys (
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    dialect text NOT NULL,
+    sha256 bytea,
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    services text[] NOT NULL,
+    scopes text[] NOT NULL,
+    collections text[] NOT NULL,
+    description text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT access_keys_dialect_known CHECK ((dialect = ANY (ARRAY['compreface'::text, 'rekognition'::text]))),
+    CONSTRAINT access_keys_sha256_size CHECK ((length(sha256) = 32))
+);
+
 CREATE TABLE public.calibration_samples (
     calibration_pk bigint NOT NULL,
     person_pk bigint NOT NULL,
     face_pk bigint NOT NULL,
     other_score real DEFAULT '-1'::integer NOT NULL,
     other_person_pk bigint,
-    own_score real
+    own_score real,
+    collection_pk bigint NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -57,6 +83,10 @@ CREATE TABLE public.collections (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     calibration jsonb,
+    CONSTRAINT collections_counts_positive CHECK (((person_count >= 0) AND (face_count >= 0))),
+    CONSTRAINT collections_limits_positive CHECK (((capacity_rows > 0) AND (max_faces_per_person > 0))),
+    CONSTRAINT collections_load_policy_known CHECK ((load_policy = ANY (ARRAY['eager'::text, 'lazy'::text]))),
+    CONSTRAINT collections_search_profile_named CHECK ((search_profile ~ '^[a-z][a-z0-9_]{0,63}$'::text)),
     CONSTRAINT collections_threshold_range CHECK (((threshold >= ('-1'::integer)::double precision) AND (threshold <= (1)::double precision)))
 )
 WITH (fillfactor='50');
@@ -115,6 +145,12 @@ CREATE TABLE public.faces (
     crop bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     source_sha256 bytea,
+    collection_pk bigint NOT NULL,
+    external_image_id text COLLATE pg_catalog."C",
+    image_id uuid,
+    image_face integer,
+    CONSTRAINT faces_image_whole CHECK ((((image_id IS NULL) = (image_face IS NULL)) AND (image_face >= 0))),
+    CONSTRAINT faces_source_known CHECK ((source = ANY (ARRAY['server'::text, 'external_trusted'::text]))),
     CONSTRAINT faces_source_sha256_size CHECK ((length(source_sha256) = 32))
 );
 ALTER TABLE ONLY public.faces ALTER COLUMN crop SET STORAGE EXTERNAL;
@@ -146,7 +182,9 @@ CREATE TABLE public.persons (
     metadata jsonb NOT NULL,
     face_count bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_anonymous boolean DEFAULT false NOT NULL,
+    CONSTRAINT persons_face_count_positive CHECK ((face_count >= 0))
 )
 WITH (fillfactor='80');
 
@@ -165,6 +203,12 @@ CREATE TABLE public.schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL,
     works_from integer
 );
+
+ALTER TABLE ONLY public.access_keys
+    ADD CONSTRAINT access_keys_pkey PRIMARY KEY (key_id);
+
+ALTER TABLE ONLY public.access_keys
+    ADD CONSTRAINT access_keys_sha256_key UNIQUE (sha256);
 
 ALTER TABLE ONLY public.calibration_samples
     ADD CONSTRAINT calibration_samples_pkey PRIMARY KEY (calibration_pk, person_pk);
@@ -205,11 +249,15 @@ ALTER TABLE ONLY public.persons
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+CREATE INDEX access_keys_tenant ON public.access_keys USING btree (tenant, key_id);
+
 CREATE INDEX calibration_samples_face ON public.calibration_samples USING btree (face_pk);
 
 CREATE INDEX calibration_samples_person ON public.calibration_samples USING btree (person_pk);
 
 CREATE INDEX calibrations_collection ON public.calibrations USING btree (collection_pk, calibration_pk);
+
+CREATE UNIQUE INDEX calibrations_in_collection ON public.calibrations USING btree (calibration_pk, collection_pk);
 
 CREATE INDEX collections_deleted ON public.collections USING btree (collection_pk) WHERE (deleted_at IS NOT NULL);
 
@@ -217,22 +265,36 @@ CREATE UNIQUE INDEX collections_id_key ON public.collections USING btree (tenant
 
 CREATE INDEX embeddings_of_collection ON public.embeddings USING btree (collection_pk, contract_pk, face_pk);
 
+CREATE UNIQUE INDEX faces_image ON public.faces USING btree (collection_pk, image_id, image_face) WHERE (image_id IS NOT NULL);
+
+CREATE UNIQUE INDEX faces_in_collection ON public.faces USING btree (face_pk, collection_pk);
+
+CREATE INDEX faces_of_collection ON public.faces USING btree (collection_pk, face_id);
+
 CREATE INDEX faces_person ON public.faces USING btree (person_pk, face_id);
 
 CREATE INDEX faces_source ON public.faces USING btree (source_sha256) WHERE (source_sha256 IS NOT NULL);
 
 CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
 
+CREATE INDEX persons_external_id_any_case ON public.persons USING btree (collection_pk, lower(external_id)) WHERE (external_id IS NOT NULL);
+
 CREATE UNIQUE INDEX persons_external_id_key ON public.persons USING btree (collection_pk, external_id) WHERE (external_id IS NOT NULL);
 
-ALTER TABLE ONLY public.calibration_samples
-    ADD CONSTRAINT calibration_samples_calibration_pk_fkey FOREIGN KEY (calibration_pk) REFERENCES public.calibrations(calibration_pk) ON DELETE CASCADE;
+CREATE UNIQUE INDEX persons_in_collection ON public.persons USING btree (person_pk, collection_pk);
+
+CREATE TRIGGER calibration_samples_name_collection BEFORE INSERT ON public.calibration_samples FOR EACH ROW WHEN ((new.collection_pk IS NULL)) EXECUTE FUNCTION public.name_collection_of_person();
+
+CREATE TRIGGER faces_name_collection BEFORE INSERT ON public.faces FOR EACH ROW WHEN ((new.collection_pk IS NULL)) EXECUTE FUNCTION public.name_collection_of_person();
 
 ALTER TABLE ONLY public.calibration_samples
-    ADD CONSTRAINT calibration_samples_face_pk_fkey FOREIGN KEY (face_pk) REFERENCES public.faces(face_pk) ON DELETE CASCADE;
+    ADD CONSTRAINT calibration_samples_calibration_in_collection FOREIGN KEY (calibration_pk, collection_pk) REFERENCES public.calibrations(calibration_pk, collection_pk) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.calibration_samples
-    ADD CONSTRAINT calibration_samples_person_pk_fkey FOREIGN KEY (person_pk) REFERENCES public.persons(person_pk) ON DELETE CASCADE;
+    ADD CONSTRAINT calibration_samples_face_in_collection FOREIGN KEY (face_pk, collection_pk) REFERENCES public.faces(face_pk, collection_pk) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.calibration_samples
+    ADD CONSTRAINT calibration_samples_person_in_collection FOREIGN KEY (person_pk, collection_pk) REFERENCES public.persons(person_pk, collection_pk) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.calibrations
     ADD CONSTRAINT calibrations_collection_pk_fkey FOREIGN KEY (collection_pk) REFERENCES public.collections(collection_pk) ON DELETE CASCADE;
@@ -244,16 +306,13 @@ ALTER TABLE ONLY public.collections
     ADD CONSTRAINT collections_contract_pk_fkey FOREIGN KEY (contract_pk) REFERENCES public.contracts(contract_pk);
 
 ALTER TABLE ONLY public.embeddings
-    ADD CONSTRAINT embeddings_collection_pk_fkey FOREIGN KEY (collection_pk) REFERENCES public.collections(collection_pk);
-
-ALTER TABLE ONLY public.embeddings
     ADD CONSTRAINT embeddings_contract_pk_fkey FOREIGN KEY (contract_pk) REFERENCES public.contracts(contract_pk);
 
 ALTER TABLE ONLY public.embeddings
-    ADD CONSTRAINT embeddings_face_pk_fkey FOREIGN KEY (face_pk) REFERENCES public.faces(face_pk) ON DELETE CASCADE;
+    ADD CONSTRAINT embeddings_face_in_collection FOREIGN KEY (face_pk, collection_pk) REFERENCES public.faces(face_pk, collection_pk) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.faces
-    ADD CONSTRAINT faces_person_pk_fkey FOREIGN KEY (person_pk) REFERENCES public.persons(person_pk) ON DELETE CASCADE;
+    ADD CONSTRAINT faces_person_in_collection FOREIGN KEY (person_pk, collection_pk) REFERENCES public.persons(person_pk, collection_pk) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.persons
     ADD CONSTRAINT persons_collection_pk_fkey FOREIGN KEY (collection_pk) REFERENCES public.collections(collection_pk);

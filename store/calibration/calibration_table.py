@@ -21,8 +21,8 @@ KEPT = 20  # calibrations of a collection, the newest
 
 # Sampled by a hash of the key, so that a repeated statement takes other persons and no order of enrolment matters.
 SAMPLE = """
-    insert into calibration_samples (calibration_pk, person_pk, face_pk)
-    select $1, sampled.person_pk, face.face_pk
+    insert into calibration_samples (calibration_pk, collection_pk, person_pk, face_pk)
+    select $1, $2, sampled.person_pk, face.face_pk
     from (
         select person_pk
         from persons

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import asyncpg
 
@@ -13,6 +15,7 @@ from store.errors import UnsupportedDatabase
 MIN_POSTGRES = 15
 MIN_PGVECTOR = (0, 8, 4)  # 0.8.2 fixed CVE-2026-3172, 0.8.3 index corruption by vacuum, 0.8.4 unrepaired graphs
 MIGRATION_LOCK = 7_236_410_001  # advisory lock key, ours alone
+TURN_PAUSE_S = 0.1
 
 # Who waits for a lock on a table makes all later statements on it wait, too: give up soon, and try again.
 LOCK_TIMEOUT_MS = 500
@@ -41,7 +44,7 @@ async def apply_migrations(url: str) -> list[Migration]:
         try:
             # Session settings of the server or the role must not cut a long migration short.
             await connection.execute("set statement_timeout = 0; set lock_timeout = 0")
-            await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
+            await _wait_for_turn(connection)
             await _create_extension(connection)
             await check_support(connection)
             return await _apply_missing(connection)
@@ -56,6 +59,14 @@ async def check_support(connection: Connection) -> None:
         raise UnsupportedDatabase("PostgreSQL", str(MIN_POSTGRES), f"{server.major}.{server.minor}")
     version = await connection.fetchval("select extversion from pg_extension where extname = 'vector'")
     _check_pgvector(version)
+
+
+async def _wait_for_turn(connection: Connection) -> None:
+    # A session that waits inside `pg_advisory_lock` is one that a concurrent index build waits for: a deadlock.
+    while True:
+        if await connection.fetchval("select pg_try_advisory_lock($1)", MIGRATION_LOCK):
+            return
+        await asyncio.sleep(TURN_PAUSE_S)
 
 
 async def _create_extension(connection: Connection) -> None:
@@ -87,25 +98,35 @@ async def _apply_missing(connection: Connection) -> list[Migration]:
 
 
 async def _apply_at_once(connection: Connection, migration: Migration) -> None:
-    """Apply the migration in a transaction, once it gets its locks without holding up others for long."""
-    for attempt in range(LOCK_ATTEMPTS):
-        try:
-            async with connection.transaction():
-                await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
-                await connection.execute(migration.sql)
-                await _remember(connection, migration)
-            return
-        except asyncpg.LockNotAvailableError:
-            if attempt + 1 == LOCK_ATTEMPTS:
-                raise
-        await asyncio.sleep(LOCK_PAUSE_S)
+    async def apply() -> None:
+        async with connection.transaction():
+            await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
+            await connection.execute(migration.sql)
+            await _remember(connection, migration)
+
+    await _once_locked(apply)
 
 
 async def _apply_in_steps(connection: Connection, migration: Migration) -> None:
     """Apply each statement on its own. One that fails is repeated with those before it by the next `migrate`."""
     for statement in migration.statements:
-        await connection.execute(statement)
+        # A concurrent build waits for old transactions, which holds up nobody.
+        lock_timeout_ms = 0 if " concurrently " in statement else LOCK_TIMEOUT_MS
+        await connection.execute(f"set lock_timeout = '{lock_timeout_ms}ms'")
+        await _once_locked(partial(connection.execute, statement))
     await _remember(connection, migration)
+
+
+async def _once_locked(apply: Callable[[], Awaitable[object]]) -> None:
+    """Try until the locks can be had without holding up others for long."""
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            await apply()
+            return
+        except asyncpg.LockNotAvailableError:
+            if attempt + 1 == LOCK_ATTEMPTS:
+                raise
+        await asyncio.sleep(LOCK_PAUSE_S)
 
 
 async def _remember(connection: Connection, migration: Migration) -> None:

@@ -41,11 +41,11 @@ async def insert(
         inserted as (
             insert into faces (
                 face_id, person_pk, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks, detection_score, quality, source, crop, source_sha256
+                landmarks, detection_score, quality, source, crop, source_sha256, collection_pk
             )
             select
                 face_id, $14, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks::jsonb, detection_score, quality::jsonb, source, crop, source_sha256
+                landmarks::jsonb, detection_score, quality::jsonb, source, crop, source_sha256, $16
             from new_faces
             returning *
         ),

@@ -18,10 +18,10 @@ COLLECTION = NewCollection(
     threshold=0.4,
     contract=CONTRACT,
     detection=DETECTION,
-    search_profile="exact",
+    search_profile="fp32_v1",
     capacity_rows=100_000,
     max_faces_per_person=20,
-    load_policy="on_demand",
+    load_policy="eager",
     save_face_crops=False,
 )
 NOISE = 0.8  # relative to an identity's centre: two photos of a person then have a cosine of about 0.6

@@ -39,11 +39,11 @@ with chosen as (
 ), added_person as (
     insert into persons (collection_pk, id, metadata, face_count)
     select collection_pk, 'p' || $1::bigint, '{}', $1::bigint from chosen
-    returning person_pk
+    returning person_pk, collection_pk
 ), added_faces as (
     insert into faces (face_id, person_pk, box_left, box_top, box_right, box_bottom, image_width, image_height,
-        detection_score, quality, source)
-    select gen_random_uuid(), person_pk, 0, 0, 1, 1, 10, 10, 0.9, '{}', 'server'
+        detection_score, quality, source, collection_pk)
+    select gen_random_uuid(), person_pk, 0, 0, 1, 1, 10, 10, 0.9, '{}', 'server', collection_pk
     from added_person, generate_series(1, $1::bigint)
     returning face_pk
 ), counted as (

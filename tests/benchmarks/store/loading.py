@@ -17,6 +17,7 @@ FACE_COLUMNS = (
     "face_pk",
     "face_id",
     "person_pk",
+    "collection_pk",
     "box_left",
     "box_top",
     "box_right",
@@ -80,7 +81,7 @@ async def _copy(connection: asyncpg.Connection, id: str, block: Embeddings, firs
     columns: tuple[str, ...] = ("person_pk", "collection_pk", "id", "metadata", "face_count")
     await connection.copy_records_to_table("persons", records=people, columns=columns)
     faces = [
-        (face_pk, face_id, person_pks[number // photos], 0.0, 0.0, 1.0, 1.0, 10, 10, 0.9, {}, "server")
+        (face_pk, face_id, person_pks[number // photos], collection_pk, 0.0, 0.0, 1.0, 1.0, 10, 10, 0.9, {}, "server")
         for number, (face_pk, face_id) in enumerate(zip(face_pks, new_uuids(count * photos), strict=True))
     ]
     await connection.copy_records_to_table("faces", records=faces, columns=FACE_COLUMNS)

@@ -22,7 +22,7 @@ ONE_PERSON = """
             tenant, id, name, description, threshold, contract_pk, detection, search_profile,
             capacity_rows, max_faces_per_person, load_policy, save_face_crops, metadata
         )
-        select 'acme', 'staff', '', '', 0.4, contract_pk, '{}', 'fp32_v1', 10, 10, 'on_demand', false, '{}'
+        select 'acme', 'staff', '', '', 0.4, contract_pk, '{}', 'fp32_v1', 10, 10, 'eager', false, '{}'
         from contract returning collection_pk
     )
     insert into persons (collection_pk, id, metadata) select collection_pk, 'ada', '{}' from collection

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -6,9 +7,10 @@ import pytest
 from store.errors import CollectionNotFound
 from store.gallery import Gallery
 from store.marks import operations_of
-from store.types import Idempotency, NewPerson, Statistics
+from store.types import AppliedCalibration, Idempotency, NewPerson, Statistics
 from tests.store.faces import CONTRACT, collection, embedding, face
 
+APPLIED = AppliedCalibration("", datetime.now(UTC), 0.4, 1, 1, (0.5,), (0.1,))
 ASK: dict[str, Callable[[Gallery, str, str], Awaitable[Any]]] = {
     "get_collection": lambda g, t, f: g.get_collection(t, "staff"),
     "update_collection": lambda g, t, f: g.update_collection(t, "staff", {"name": "x"}),
@@ -35,6 +37,7 @@ ASK: dict[str, Callable[[Gallery, str, str], Awaitable[Any]]] = {
     "advance_calibration": lambda g, t, f: g.advance_calibration(t, "staff", f, 1.0),
     "get_calibration": lambda g, t, f: g.get_calibration(t, "staff", f),
     "list_calibrations": lambda g, t, f: g.list_calibrations(t, "staff"),
+    "apply_calibration": lambda g, t, f: g.apply_calibration(t, "staff", 0.5, APPLIED),
     "calibration_scores": lambda g, t, f: g.calibration_scores(t, "staff", f),
 }
 
