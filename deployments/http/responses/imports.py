@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Self
 
+from deployments.http.requests.imports import ImportItem
 from deployments.http.responses.base import Answer, Shape
-from deployments.http.schemas import ImportItem
 from store.types import KnownSources
 
 ImportState = Literal["wanted", "present", "elsewhere"]

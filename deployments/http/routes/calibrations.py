@@ -13,13 +13,13 @@ from deployments.http.access.requirement import requires
 from deployments.http.bodies.json_body import read_json
 from deployments.http.context import Caller, Context, idempotency_of
 from deployments.http.openapi import error_responses, json_body
+from deployments.http.requests.calibrations import CalibrationPolicy, CalibrationStart, CalibrationStep
 from deployments.http.responses.calibrations import (
     CalibrationChoiceResponse,
     CalibrationListResponse,
     CalibrationReportResponse,
     CalibrationResponse,
 )
-from deployments.http.schemas import CalibrationPolicy, CalibrationStart, CalibrationStep
 from store.types import Collection
 
 MOST_SIZES = 8

@@ -12,8 +12,8 @@ from deployments.http.bodies.json_body import read_json
 from deployments.http.context import ApiContext, Caller, Context, PageSize, idempotency_of
 from deployments.http.openapi import error_responses, json_body, writes
 from deployments.http.problems import SearchCapacityTooLarge, UnsupportedSearchProfile
+from deployments.http.requests.collections import CollectionCreate, CollectionDetection, CollectionPatch
 from deployments.http.responses.collections import CollectionPageResponse, CollectionResponse
-from deployments.http.schemas import CollectionCreate, CollectionDetection, CollectionPatch
 from store.types import DetectionProfile, NewCollection
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], responses=error_responses())

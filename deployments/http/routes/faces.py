@@ -13,8 +13,8 @@ from deployments.http.bodies.uploads import read_images
 from deployments.http.context import Caller, Context, elapsed_ms
 from deployments.http.openapi import error_responses, image_body
 from deployments.http.problems import DetectionOverride
+from deployments.http.requests.faces import CompareOptions, DetectOptions, EmbeddingsOptions
 from deployments.http.responses.faces import CompareResponse, DetectResponse, EmbeddingsResponse
-from deployments.http.schemas import CompareOptions, DetectOptions, EmbeddingsOptions
 
 router = APIRouter(tags=["faces"], dependencies=requires("faces:read"), responses=error_responses())
 

@@ -7,8 +7,8 @@ from deployments.http.access.requirement import requires
 from deployments.http.bodies.json_body import read_json
 from deployments.http.context import Caller, Context
 from deployments.http.openapi import error_responses, json_body
+from deployments.http.requests.imports import ImportQuestion
 from deployments.http.responses.imports import ImportPlanResponse
-from deployments.http.schemas import ImportQuestion
 
 router = APIRouter(prefix="/v1/collections/{collection_id}/imports", tags=["imports"], responses=error_responses())
 

@@ -9,8 +9,8 @@ from deployments.http.bodies.uploads import read_images
 from deployments.http.context import MAX_LISTED, Caller, Context, PageSize, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.problems import InvalidRequest
+from deployments.http.requests.persons import FaceEnrollment, FaceMove
 from deployments.http.responses.persons import DeletedResponse, FacePageResponse, FaceRegistrationResponse, FaceResponse
-from deployments.http.schemas import FaceEnrollment, FaceMove
 
 router = APIRouter(
     prefix="/v1/collections/{collection_id}/persons/{person_id}/faces", tags=["persons"], responses=error_responses()

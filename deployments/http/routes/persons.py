@@ -10,8 +10,8 @@ from deployments.http.bodies.uploads import read_images
 from deployments.http.context import Caller, Context, PageSize, enrollment_key, idempotency_of
 from deployments.http.openapi import error_responses, image_body, json_body, writes
 from deployments.http.problems import InvalidPersonId, InvalidRequest
+from deployments.http.requests.persons import PersonEnrollment, PersonMerge, PersonPatch
 from deployments.http.responses.persons import PersonPageResponse, PersonRegistrationResponse, PersonResponse
-from deployments.http.schemas import PersonEnrollment, PersonMerge, PersonPatch
 from store.types import NewPerson
 
 router = APIRouter(prefix="/v1/collections/{collection_id}/persons", tags=["persons"], responses=error_responses())

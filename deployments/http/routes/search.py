@@ -18,8 +18,8 @@ from deployments.http.bodies.uploads import read_images
 from deployments.http.context import ApiContext, Caller, Context, elapsed_ms
 from deployments.http.openapi import error_responses, image_body
 from deployments.http.problems import DetectionOverride
+from deployments.http.requests.search import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
 from deployments.http.responses.search import IdentifyResponse, SearchResponse, VerifyResponse
-from deployments.http.schemas import IdentifyOptions, ProbeSearch, SearchOptions, VerifyOptions
 from store.types import Collection
 
 router = APIRouter(

@@ -7,8 +7,13 @@ import pytest
 
 from configs.settings import ApiSettings
 from configs.tuning import IngressTuning
+from deployments.http.requests.collections import (
+    CollectionCreate,
+    CollectionPatch,
+    CollectionSearch,
+    CollectionSearchPatch,
+)
 from deployments.http.responses.collections import Collection
-from deployments.http.schemas import CollectionCreate, CollectionPatch, CollectionSearch, CollectionSearchPatch
 from store.types import CollectionProperties
 from tests.deployments.colours import THRESHOLD, drawing
 from tests.deployments.service import Clients, code_of, create_collection, enroll, message_of

@@ -1,0 +1,1 @@
+"""Bodies that come in, and options in forms and queries."""
