@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from deployments.http.traffic import Traffic
 from deployments.telemetry.metrics import REQUEST_SECONDS, REQUESTS, Meters
 
 LOGGER = logging.getLogger("faceserve.access")
@@ -33,6 +34,23 @@ class Outcome:
     tenant: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An answer with a status of 500 or more."""
+
+    failed_at: datetime
+    outcome: Outcome
+
+    def told_to(self, tenant: str) -> dict[str, Any]:
+        """Return what somebody of `tenant` may know of it."""
+        told = {
+            "time": self.failed_at.isoformat(timespec="seconds"),
+            "operation": self.outcome.operation,
+            "code": self.outcome.code,
+        }
+        return told | {"request_id": self.outcome.request_id} if self.outcome.tenant == tenant else told
+
+
 class Outcomes:
     """Records every request of one ingress replica."""
 
@@ -41,20 +59,23 @@ class Outcomes:
         self._meters = meters
         self._logs = logs
         self._tenant_key = hashlib.sha256(b"faceserve tenant v1\0" + seed).digest()
-        self._failures: deque[dict[str, Any]] = deque(maxlen=KEPT_FAILURES)
+        self._failures: deque[Failure] = deque(maxlen=KEPT_FAILURES)
+        self.traffic = Traffic()
 
-    @property
-    def failures(self) -> list[dict[str, Any]]:
-        """The last answers with a status of 500 or more, oldest first: when, which operation, which code."""
-        return list(self._failures)
+    def failures(self, tenant: str) -> list[dict[str, Any]]:
+        """Return the last answers with a status of 500 or more, oldest first: when, which operation, which code.
+
+        Those to `tenant` have the request's id too, which its client may have chosen.
+        """
+        return [failure.told_to(tenant) for failure in self._failures]
 
     def record(self, outcome: Outcome) -> None:
         """Record `outcome`."""
         self._meters.record(REQUESTS, 1, outcome.operation, str(outcome.status), outcome.code)
         self._meters.record(REQUEST_SECONDS, outcome.seconds, outcome.operation)
+        self.traffic.record(outcome.status, outcome.seconds)
         if outcome.status >= 500:
-            failed_at = datetime.now(UTC).isoformat(timespec="seconds")
-            self._failures.append({"time": failed_at, "operation": outcome.operation, "code": outcome.code})
+            self._failures.append(Failure(datetime.now(UTC), outcome))
         if self._logs:
             LOGGER.info(
                 "%s %d, request %s",

@@ -3,7 +3,7 @@
 from typing import Any, Literal, Self
 
 from deployments.http.health import Health
-from deployments.http.responses.base import Answer
+from deployments.http.responses.base import Answer, Shape, Timestamp
 from deployments.http.responses.models import ModelComponent, ModelLicense, ModelSummary
 from encoders.types import ModelDescription
 
@@ -49,6 +49,16 @@ class ModelsResponse(Answer):
         )
 
 
+class TrafficMinute(Shape):
+    """What this replica answered in a minute. `failed`: with a status of 500 or more."""
+
+    start: Timestamp
+    requests: int
+    failed: int
+    p50_ms: float | None
+    p95_ms: float | None
+
+
 class SystemResponse(Answer):
     """What runs, on what, with which limits. `stats` counts what is stored in the collections that the token grants."""
 
@@ -67,3 +77,4 @@ class SystemResponse(Answer):
     api_key: dict[str, bool]
     safe_config: dict[str, Any]
     recent_errors: list[dict[str, Any]]
+    traffic: list[TrafficMinute]

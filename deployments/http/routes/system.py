@@ -14,7 +14,7 @@ from deployments.http.access.requirement import requires
 from deployments.http.context import ApiContext, Caller, Context
 from deployments.http.openapi import error_responses
 from deployments.http.responses.models import ModelSummary
-from deployments.http.responses.system import HealthResponse, ModelsResponse, SystemResponse
+from deployments.http.responses.system import HealthResponse, ModelsResponse, SystemResponse, TrafficMinute
 
 VERSION = importlib.metadata.version("faceserve")
 
@@ -62,7 +62,8 @@ async def system(context: Context, caller: Caller) -> SystemResponse:
         search={"backend": "pgvector", "profile": SEARCH_PROFILE},
         api_key={"authentication_enabled": True, "configured": True},
         safe_config=_limits(context),
-        recent_errors=context.outcomes.failures,
+        recent_errors=context.outcomes.failures(caller.tenant),
+        traffic=[TrafficMinute.model_validate(minute) for minute in context.outcomes.traffic.minutes],
     )
 
 

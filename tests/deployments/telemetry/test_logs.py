@@ -159,7 +159,7 @@ def ours() -> dict[str, logging.Logger]:
     return {name: logging.getLogger(name) for name in ("faceserve", "store", "encoders")}
 
 
-async def test_recent_errors_are_times_operations_and_codes(clients: Clients) -> None:
+async def test_recent_errors_are_told_with_the_request_id_to_their_own_tenant(clients: Clients) -> None:
     class Away:
         async def describe(self) -> None:
             raise RuntimeError("secret words")
@@ -169,6 +169,8 @@ async def test_recent_errors_are_times_operations_and_codes(clients: Clients) ->
         await api.get("/v1/models")
         await api.get("/v1/collections/nowhere")
 
-    [failure] = app.state.context.outcomes.failures
+    [failure] = app.state.context.outcomes.failures(clients.tenant)
+    [strange] = app.state.context.outcomes.failures("somebody else")
     assert (failure["operation"], failure["code"]) == ("models", "internal_error")
-    assert set(failure) == {"time", "operation", "code"}
+    assert set(failure) == {"time", "operation", "code", "request_id"}
+    assert set(strange) == {"time", "operation", "code"}

@@ -1,6 +1,7 @@
 """The service itself, and the models that run."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from faceserve_client.models.base import Answer, Shape
@@ -57,6 +58,16 @@ class ModelsResponse(Answer):
     default_threshold: float
 
 
+class TrafficMinute(Shape):
+    """What one replica of the service answered in a minute. `failed`: with a status of 500 or more."""
+
+    start: datetime
+    requests: int
+    failed: int
+    p50_ms: float | None
+    p95_ms: float | None
+
+
 class SystemResponse(Answer):
     """What runs, on what, with which limits. `stats` counts what the token's tenant has stored."""
 
@@ -75,3 +86,4 @@ class SystemResponse(Answer):
     api_key: Mapping[str, bool]
     safe_config: Mapping[str, Any]
     recent_errors: list[Mapping[str, Any]]
+    traffic: list[TrafficMinute]

@@ -1,5 +1,6 @@
 // Calls of the service. Errors are ApiError with the service's code and words; a call always ends.
 
+import { randomId } from "./digest.js";
 import { session, token } from "./session.js";
 
 const TIMEOUT_MS = 35_000; // above the service's own 30 s, whose answer says more
@@ -25,10 +26,10 @@ export class ApiError extends Error {
  * Return what the service answers: JSON, or a Blob with `as: "blob"`.
  *
  * `json`: a body. `form`: [name, value] pairs of a multipart body. `image`: a Blob that is the body. `signal` ends it.
- * `told`: whether "show as curl" shows it. Waits and repeats when the service is busy, and after a new sign-in.
+ * `key`: of a write that is one write however often it is sent. `told`: whether "show as curl" shows it. Waits and repeats when the service is busy, and after a new sign-in.
  */
 export async function call(method, path, options = {}) {
-  const key = method === "GET" ? null : crypto.randomUUID(); // one for all tries, so that a repeated write is one write
+  const key = method === "GET" ? null : (options.key ?? randomId()); // one for all tries, so that a repeated write is one write
   if (options.told) last.call = { method, path, ...options };
   for (let attempt = 1; ; attempt += 1) {
     const used = token();
@@ -46,7 +47,7 @@ export async function call(method, path, options = {}) {
 }
 
 function readsOnly(method, path) {
-  return method === "GET" || /\/(identify|search|verify|detect|compare|embeddings)$/.test(path);
+  return method === "GET" || /\/(identify|search|verify|detect|compare|embeddings|plan)$/.test(path);
 }
 
 async function once(method, path, { query, json, form, image, signal, as }, key) {

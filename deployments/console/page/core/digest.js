@@ -12,7 +12,8 @@ export function randomId() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-function hex(bytes) {
+/** Return bytes in hexadecimal digits. */
+export function hex(bytes) {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

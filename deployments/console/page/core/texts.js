@@ -1,6 +1,6 @@
 // Which language, and its texts. A language is one file in `texts/` and one line here.
 
-const LANGUAGES = { en: () => import("../texts/en.js") };
+const LANGUAGES = { en: () => import("../texts/en.js"), de: () => import("../texts/de.js") };
 const KEPT = "faceserve.language";
 
 let texts = {};

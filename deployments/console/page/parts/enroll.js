@@ -10,11 +10,11 @@ import { say, complain } from "./messages.js";
 /**
  * Return a form that enrols the face in `picture`, a function that returns its Blob. `done` gets the person.
  */
-export function nameForm({ collection, picture, signal, done, first = false }) {
+export function nameForm({ collection, picture, signal, done, first = false, label = t("name.label") }) {
   let person = null;
   const picker = personPicker({
     collection,
-    label: t("name.label"),
+    label,
     signal,
     first,
     picked(found) {

@@ -14,7 +14,7 @@ export function photoWithFaces(address, faces, select) {
     const { left, top, width, height } = face.bbox.normalized;
     const frame = h(
       "button",
-      { class: `frame ${face.kind} ${top < 0.12 ? "below" : ""}`, type: "button", "aria-pressed": "false", onclick: () => select?.(number) },
+      { class: `frame ${face.kind} ${top < 0.12 ? "below" : ""} ${left < 0.1 ? "at-left" : left + width > 0.9 ? "at-right" : ""}`, type: "button", "aria-pressed": "false", onclick: () => select?.(number) },
       h("span", { class: "frame-label" }, face.label),
     );
     Object.assign(frame.style, { left: `${left * 100}%`, top: `${top * 100}%`, width: `${width * 100}%`, height: `${height * 100}%` });

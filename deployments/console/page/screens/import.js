@@ -1,14 +1,13 @@
 // Import: a folder a person. First the plan, then progress, rejects and a report.
 
 import { h, fill, newId, put } from "../core/dom.js";
-import { byPerson, chosenFiles, droppedFiles } from "../core/folders.js";
+import { byPerson, chosenFiles, droppedFiles, personIdOf } from "../core/folders.js";
 import { planImport, report, runImport } from "../core/importing.js";
 import { addressOf } from "../core/pictures.js";
 import { to } from "../core/routes.js";
 import { number, t } from "../core/texts.js";
 import { onDrop } from "../parts/drop.js";
 import { icon } from "../parts/icons.js";
-import { plain } from "../parts/new_collection.js";
 import { reason } from "../parts/rejections.js";
 import { empty, failure, waiting, whenThere } from "../parts/states.js";
 
@@ -42,19 +41,12 @@ export function show(root, about) {
       work,
       signal,
       async () => {
-        const planned = await planImport(collection, persons, idOf, signal, (n) => (read.textContent = t("import.read", { n, total: number(total) })));
+        const planned = await planImport(collection, persons, personIdOf, signal, (n) => (read.textContent = t("import.read", { n, total: number(total) })));
         return planView(planned, skipped, collection, signal, work);
       },
       wait,
     );
   }
-}
-
-/** Return the id of the person whose photos lie in `folder`: the same at each import, whatever its letters are. */
-function idOf(folder) {
-  const id = plain(folder);
-  if (id) return id;
-  return `person-${[...new TextEncoder().encode(folder)].map((byte) => byte.toString(16)).join("").slice(0, 56)}`;
 }
 
 function planView(plan, skipped, collection, signal, work) {

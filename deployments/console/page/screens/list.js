@@ -9,4 +9,8 @@ export const SCREENS = [
   { id: "try", icon: "scan", of: "collection", scopes: ["faces:read"], load: () => import("./try.js") },
   { id: "people", icon: "people", of: "collection", scopes: ["faces:read"], load: () => import("./people.js") },
   { id: "person", under: "people", of: "collection", scopes: ["faces:read"], load: () => import("./person.js") },
+  { id: "group", icon: "group", of: "collection", scopes: ["faces:read", "faces:write"], load: () => import("./group.js") },
+  { id: "import", icon: "folder", of: "collection", scopes: ["faces:read", "faces:write"], load: () => import("./import.js") },
+  { id: "collections", icon: "stack", of: null, scopes: ["faces:read"], load: () => import("./collections.js") },
+  { id: "system", icon: "pulse", of: null, scopes: ["system:read"], load: () => import("./system.js") },
 ];

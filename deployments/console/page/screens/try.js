@@ -117,6 +117,7 @@ function title(face, collection) {
 function figures(face, best, threshold) {
   const words = [t("figures.similarity", { similarity: number(best.similarity, 3), threshold: number(threshold, 2) })];
   if (face.margin !== null) words.push(t("figures.margin", { margin: number(face.margin, 3) }));
+  if (best.stranger_rate !== null && best.stranger_rate !== undefined) words.push(t("figures.stranger_rate", { rate: number(best.stranger_rate * 100, 2) }));
   return words.join(" · ");
 }
 
