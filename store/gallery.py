@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from store.calibration import calibration_table
 from store.calibration.advancing import advance
+from store.indexed_faces import IndexedFaces
 from store.marks import read, write
-from store.opened import OpenGallery
 from store.search.searching import search_collection, verify_person
 from store.tables import collection_table, enrollment, face_table, person_table, source_table
 from store.types import (
@@ -39,7 +39,7 @@ from store.types import (
 )
 
 
-class Gallery(OpenGallery):
+class Gallery(IndexedFaces):
     """An open gallery with its operations."""
 
     @read

@@ -22,7 +22,10 @@ def write(operation: Operation) -> Operation:
 
 
 def operations_of(gallery: type) -> Mapping[str, Kind]:
-    """Return the names of the marked operations of a class, in the order of their definition."""
+    """Return the names of the marked operations of a class and its bases, bases first."""
     return {
-        name: vars(member)[MARK] for name, member in vars(gallery).items() if MARK in getattr(member, "__dict__", ())
+        name: vars(member)[MARK]
+        for each in reversed(gallery.__mro__)
+        for name, member in vars(each).items()
+        if MARK in getattr(member, "__dict__", ())
     }

@@ -83,6 +83,8 @@ CREATE TABLE public.collections (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     calibration jsonb,
+    anonymous_count bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT collections_anonymous_count_positive CHECK ((anonymous_count >= 0)),
     CONSTRAINT collections_counts_positive CHECK (((person_count >= 0) AND (face_count >= 0))),
     CONSTRAINT collections_limits_positive CHECK (((capacity_rows > 0) AND (max_faces_per_person > 0))),
     CONSTRAINT collections_load_policy_known CHECK ((load_policy = ANY (ARRAY['eager'::text, 'lazy'::text]))),

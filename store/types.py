@@ -117,6 +117,7 @@ class Person:
     face_count: int
     created_at: datetime
     updated_at: datetime
+    is_anonymous: bool = False  # made for an indexed face, and in no list of persons
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -142,7 +143,10 @@ class NewFace:
 
 @dataclass(frozen=True, slots=True)
 class FaceRecord:
-    """A remembered face, without its embedding. `id` is a UUID. `source_sha256`: of the enrolled file, in hex."""
+    """A remembered face, without its embedding. `id` is a UUID. `source_sha256`: of the enrolled file, in hex.
+
+    `image_id`, a UUID, and `external_image_id`: of the image that was indexed; None for a face that was enrolled.
+    """
 
     id: str
     person_id: str
@@ -157,6 +161,16 @@ class FaceRecord:
     has_crop: bool
     created_at: datetime
     source_sha256: str | None = None
+    image_id: str | None = None
+    external_image_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedImage:
+    """An image whose faces are indexed. `id`: a UUID that follows from its content, so that it is indexed once."""
+
+    id: str
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

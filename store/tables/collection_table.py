@@ -151,8 +151,9 @@ async def delete(connection: Connection, tenant: str, id: str, *, force: bool) -
     Raises CollectionNotEmpty unless `force`.
     """
     row = await lock(connection, tenant, id)
-    if row["person_count"] and not force:
-        raise CollectionNotEmpty(id, row["person_count"])
+    persons = row["person_count"] + row["anonymous_count"]
+    if persons and not force:
+        raise CollectionNotEmpty(id, persons)
     await connection.execute("update collections set deleted_at = now() where collection_pk = $1", row["collection_pk"])
 
 
@@ -174,17 +175,23 @@ async def purge_chunk(connection: Connection) -> bool:
     return True
 
 
-async def count(connection: Connection, collection_pk: int, *, persons: int = 0, faces: int = 0) -> None:
-    """Add to the counts of the collection, whose row is locked."""
+async def count(
+    connection: Connection, collection_pk: int, *, persons: int = 0, faces: int = 0, anonymous: int = 0
+) -> None:
+    """Add to the counts of the collection, whose row is locked. `persons`: without the anonymous ones."""
     await connection.execute(
         """
         update collections
-        set person_count = person_count + $2, face_count = face_count + $3
+        set
+            person_count = person_count + $2,
+            face_count = face_count + $3,
+            anonymous_count = anonymous_count + $4
         where collection_pk = $1
         """,
         collection_pk,
         persons,
         faces,
+        anonymous,
     )
 
 

@@ -33,7 +33,7 @@ async def enroll_person(
     collection = await collection_table.lock(connection, tenant, collection_id)
     _require_room(collection, contract_id, person_faces=0, added=len(faces))
     person = await person_table.create(connection, collection, new, len(faces))
-    records = await face_table.insert(connection, collection, person["person_pk"], faces)
+    records = await face_table.insert(connection, collection, [person["person_pk"]] * len(faces), faces)
     await collection_table.count(connection, collection["collection_pk"], persons=1, faces=len(faces))
     return Enrollment(person_from(person), records)
 
@@ -48,7 +48,7 @@ async def add_faces(
     collection = await collection_table.lock(connection, tenant, collection_id)
     person = await person_table.find(connection, collection, person_id)
     _require_room(collection, contract_id, person_faces=person["face_count"], added=len(faces))
-    records = await face_table.insert(connection, collection, person["person_pk"], faces)
+    records = await face_table.insert(connection, collection, [person["person_pk"]] * len(faces), faces)
     await person_table.count_faces(connection, person["person_pk"], len(faces))
     await collection_table.count(connection, collection["collection_pk"], faces=len(faces))
     return records
@@ -59,7 +59,8 @@ async def delete_person(connection: Connection, tenant: str, collection_id: str,
     collection = await collection_table.lock(connection, tenant, collection_id)
     person = await person_table.find(connection, collection, id)
     await person_table.delete(connection, person["person_pk"])
-    await collection_table.count(connection, collection["collection_pk"], persons=-1, faces=-person["face_count"])
+    await collection_table.count(connection, collection["collection_pk"], faces=-person["face_count"])
+    await _count_one_less(connection, collection, person)
 
 
 async def merge_person(
@@ -78,7 +79,7 @@ async def merge_person(
     await face_table.give_all(connection, source["person_pk"], target["person_pk"])
     await person_table.count_faces(connection, target["person_pk"], source["face_count"])
     await person_table.delete(connection, source["person_pk"])
-    await collection_table.count(connection, collection["collection_pk"], persons=-1)
+    await _count_one_less(connection, collection, source)
     return person_from(await person_table.find(connection, collection, target_id))
 
 
@@ -113,6 +114,11 @@ async def move_face(
         await person_table.count_faces(connection, source["person_pk"], -1)
         await person_table.count_faces(connection, target["person_pk"], 1)
     return face_from(await face_table.find(connection, target, id), contract_from(collection))
+
+
+async def _count_one_less(connection: Connection, collection: Row, person: Row) -> None:
+    kind = "anonymous" if person["is_anonymous"] else "persons"
+    await collection_table.count(connection, collection["collection_pk"], **{kind: -1})
 
 
 async def _delete_faces(connection: Connection, collection: Row, person: Row, ids: Sequence[str] | None) -> int:

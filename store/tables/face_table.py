@@ -13,13 +13,20 @@ from store.errors import FaceImageNotFound, FaceNotFound, InvalidValue
 from store.tables import collection_table, person_table
 from store.tables.rows import FACE_COLUMNS, contract_from, face_from
 from store.tables.values import check_embeddings, check_json, new_uuids, parse_uuid
-from store.types import FaceRecord, NewFace
+from store.types import FaceRecord, IndexedImage, NewFace
 
 
 async def insert(
-    connection: Connection, collection: Row, person_pk: int, faces: Sequence[NewFace]
+    connection: Connection,
+    collection: Row,
+    person_pks: Sequence[int],
+    faces: Sequence[NewFace],
+    image: IndexedImage | None = None,
 ) -> tuple[FaceRecord, ...]:
-    """Add faces to a person of the locked collection, whose contract their embeddings are of."""
+    """Add each face to its person of the locked collection, whose contract their embeddings are of.
+
+    `image`: the one that all of them are of. Counts are the caller's.
+    """
     if not faces:
         return ()
     for face in faces:
@@ -32,26 +39,30 @@ async def insert(
         with new_faces as (
             select * from unnest(
                 $1::uuid[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::integer[], $7::integer[],
-                $8::text[], $9::float8[], $10::text[], $11::text[], $12::bytea[], $13::vector[], $17::bytea[]
+                $8::text[], $9::float8[], $10::text[], $11::text[], $12::bytea[], $13::vector[], $14::bigint[],
+                $15::bytea[], $16::integer[]
             ) as columns (
                 face_id, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks, detection_score, quality, source, crop, embedding, source_sha256
+                landmarks, detection_score, quality, source, crop, embedding, person_pk,
+                source_sha256, image_face
             )
         ),
         inserted as (
             insert into faces (
                 face_id, person_pk, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks, detection_score, quality, source, crop, source_sha256, collection_pk
+                landmarks, detection_score, quality, source, crop, source_sha256, image_face, collection_pk,
+                image_id, external_image_id
             )
             select
-                face_id, $14, box_left, box_top, box_right, box_bottom, image_width, image_height,
-                landmarks::jsonb, detection_score, quality::jsonb, source, crop, source_sha256, $16
+                face_id, person_pk, box_left, box_top, box_right, box_bottom, image_width, image_height,
+                landmarks::jsonb, detection_score, quality::jsonb, source, crop, source_sha256,
+                image_face, $18, $19, $20
             from new_faces
             returning *
         ),
         embedded as (
             insert into embeddings (face_pk, contract_pk, collection_pk, embedding)
-            select faces.face_pk, $15, $16, new_faces.embedding
+            select faces.face_pk, $17, $18, new_faces.embedding
             from inserted as faces
             join new_faces using (face_id)
         )
@@ -70,10 +81,13 @@ async def insert(
         [face.source for face in faces],
         [face.crop if keeps_crops else None for face in faces],
         [Vector(face.embedding) for face in faces],
-        person_pk,
+        person_pks,
+        [face.source_sha256 for face in faces],
+        [None if image is None else number for number in range(len(faces))],
         collection["contract_pk"],
         collection["collection_pk"],
-        [face.source_sha256 for face in faces],
+        None if image is None else parse_uuid(image.id),
+        None if image is None else image.external_id,
     )
     contract = contract_from(collection)
     return tuple(face_from(row, contract) for row in rows)

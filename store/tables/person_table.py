@@ -70,6 +70,7 @@ async def list_page(
         select {PERSON_COLUMNS}
         from persons
         where collection_pk = $1
+            and not is_anonymous
             and ($2::text is null or id > $2)
             and ($3::text is null or id ilike $3 or name ilike $3 or external_id ilike $3)
         order by id
@@ -86,7 +87,7 @@ async def list_page(
 async def update(
     connection: Connection, tenant: str, collection_id: str, id: str, changes: Mapping[str, Any]
 ) -> Person:
-    """Change properties (keys of `UPDATABLE`). Raises ExternalIdExists."""
+    """Change properties (keys of `UPDATABLE`); who is named is not anonymous. Raises ExternalIdExists."""
     for key, value in changes.items():
         if key not in UPDATABLE:
             raise InvalidValue(key, "it cannot be changed")
@@ -97,6 +98,9 @@ async def update(
     collection = await collection_table.lock(connection, tenant, collection_id)
     person = await find(connection, collection, id)
     assignments = [f"{column} = ${number}" for number, column in enumerate(changes, start=2)]
+    if person["is_anonymous"] and (changes.get("name") or changes.get("external_id")):
+        assignments.append("is_anonymous = false")
+        await collection_table.count(connection, collection["collection_pk"], persons=1, anonymous=-1)
     with _unique_ids(id, changes.get("external_id")):
         row = await connection.fetchrow(
             f"""

@@ -30,6 +30,7 @@ COLLECTION_COLUMNS = f"""
     collections.search_revision,
     collections.person_count,
     collections.face_count,
+    collections.anonymous_count,
     collections.created_at,
     collections.updated_at,
     collections.calibration,
@@ -54,6 +55,7 @@ PERSON_COLUMNS = """
     persons.external_id,
     persons.metadata,
     persons.face_count,
+    persons.is_anonymous,
     persons.created_at,
     persons.updated_at
 """
@@ -74,6 +76,8 @@ FACE_COLUMNS = """
     faces.source,
     faces.crop is not null as has_crop,
     faces.source_sha256,
+    faces.image_id,
+    faces.external_image_id,
     faces.created_at
 """
 
@@ -162,12 +166,13 @@ def person_from(row: Row) -> Person:
         face_count=row["face_count"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        is_anonymous=row["is_anonymous"],
     )
 
 
 def face_from(row: Row, contract: Contract) -> FaceRecord:
     """The face in a row of FACE_COLUMNS."""
-    landmarks, digest = row["landmarks"], row["source_sha256"]
+    landmarks, digest, image_id = row["landmarks"], row["source_sha256"], row["image_id"]
     return FaceRecord(
         id=str(row["face_id"]),
         person_id=row["person_id"],
@@ -182,4 +187,6 @@ def face_from(row: Row, contract: Contract) -> FaceRecord:
         has_crop=row["has_crop"],
         created_at=row["created_at"],
         source_sha256=None if digest is None else digest.hex(),
+        image_id=None if image_id is None else str(image_id),
+        external_image_id=row["external_image_id"],
     )

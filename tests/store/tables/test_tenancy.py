@@ -7,7 +7,7 @@ import pytest
 from store.errors import CollectionNotFound
 from store.gallery import Gallery
 from store.marks import operations_of
-from store.types import AppliedCalibration, Idempotency, NewPerson, Statistics
+from store.types import AppliedCalibration, Idempotency, IndexedImage, NewPerson, Statistics
 from tests.store.faces import CONTRACT, collection, embedding, face
 
 APPLIED = AppliedCalibration("", datetime.now(UTC), 0.4, 1, 1, (0.5,), (0.1,))
@@ -28,6 +28,14 @@ ASK: dict[str, Callable[[Gallery, str, str], Awaitable[Any]]] = {
     "delete_face": lambda g, t, f: g.delete_face(t, "staff", "ada", f),
     "delete_faces": lambda g, t, f: g.delete_faces(t, "staff", "ada", None),
     "move_face": lambda g, t, f: g.move_face(t, "staff", "ada", f, "grace"),
+    "index_faces": lambda g, t, f: g.index_faces(t, "staff", IndexedImage(f), [face()], CONTRACT.id),
+    "get_indexed_face": lambda g, t, f: g.get_indexed_face(t, "staff", f),
+    "find_faces": lambda g, t, f: g.find_faces(t, "staff", [f]),
+    "list_all_faces": lambda g, t, f: g.list_all_faces(t, "staff"),
+    "face_embeddings": lambda g, t, f: g.face_embeddings(t, "staff", [f], CONTRACT.id),
+    "delete_indexed_faces": lambda g, t, f: g.delete_indexed_faces(t, "staff", [f]),
+    "claim_faces": lambda g, t, f: g.claim_faces(t, "staff", "ada", [f]),
+    "release_faces": lambda g, t, f: g.release_faces(t, "staff", "ada", None),
     "known_sources": lambda g, t, f: g.known_sources(t, "staff", ["00" * 32], ["ada"]),
     "face_crop": lambda g, t, f: g.face_crop(t, "staff", "ada", f),
     "face_embedding": lambda g, t, f: g.face_embedding(t, "staff", f, CONTRACT.id),
