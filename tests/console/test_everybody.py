@@ -13,7 +13,7 @@ from tests.console.conftest import Gallery, Opens
 from tests.console.service import Album, Service
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-SCREENS = ("try", "people", "group", "import", "collections", "system")
+SCREENS = ("try", "compare", "people", "group", "import", "collections", "system")
 
 
 def axe() -> str:

@@ -2,7 +2,7 @@
 
 import time
 
-from playwright.async_api import expect
+from playwright.async_api import Request, expect
 
 from tests.console.browser import Watched
 from tests.console.conftest import Gallery, Opens
@@ -179,3 +179,50 @@ async def test_a_narrow_token_sees_what_it_may_do_and_no_more(
         await expect(ui.page.get_by_role("button", name="Delete")).to_have_count(0)
         await expect(ui.page.get_by_role("button", name="Rename")).to_have_count(0)
         await expect(ui.page.locator(".drop")).to_have_count(0)
+
+
+async def test_two_photos_are_compared(service: Service, gallery: Gallery, album: Album, ui: Watched) -> None:
+    await ui.go("try", gallery.id)
+    await ui.page.get_by_role("link", name="Compare two photos").click()
+    inputs = ui.page.locator("input[type=file]")
+    await inputs.first.set_input_files(album.portraits[0])
+    await inputs.first.set_input_files(album.portraits[0])  # the first place has its photo, so this is the second's
+
+    await expect(ui.page.get_by_role("heading", name="The same person", exact=True)).to_be_visible()
+    await expect(ui.page.locator(".side-photo .frame.match")).to_have_count(2)
+
+    await ui.page.get_by_role("button", name="Another photo").last.click()
+    await inputs.first.set_input_files(album.portraits[1])
+
+    await expect(ui.page.get_by_role("heading", name="Probably not the same person")).to_be_visible()
+
+
+async def test_the_camera_is_looked_at_one_picture_at_a_time_and_let_go(
+    service: Service, gallery: Gallery, opened: Opens
+) -> None:
+    at_once: list[int] = []
+    running = 0
+    async with opened(permissions=["camera"]) as ui:
+
+        def begun(request: Request) -> None:
+            nonlocal running
+            if request.url.split("?")[0].endswith("/identify"):
+                running += 1
+                at_once.append(running)
+
+        def ended(request: Request) -> None:
+            nonlocal running
+            running -= request.url.split("?")[0].endswith("/identify")
+
+        ui.page.on("request", begun)
+        ui.page.on("requestfinished", ended)
+        ui.page.on("requestfailed", ended)  # the one that was under way when the picture was taken
+        await ui.page.goto(f"{service.url}/#token={service.token()}&/try/{gallery.id}")
+        await ui.page.get_by_role("button", name="Use the camera").click()
+        await expect(ui.page.get_by_text("pictures per second")).to_be_visible()
+        await ui.page.wait_for_function("() => document.querySelector('video').currentTime > 0.5")
+        await ui.page.get_by_role("button", name="Take this picture").click()
+
+        await expect(ui.page.get_by_role("heading", name="No face in this photo")).to_be_visible()
+        await expect(ui.page.locator("video")).to_have_count(0)
+        assert max(at_once) == 1

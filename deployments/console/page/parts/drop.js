@@ -12,24 +12,12 @@ export const ACCEPTED = "image/jpeg,image/png,image/webp,image/bmp,image/gif,ima
  * `take` gets the files. `text` and `hint` say what for. `more`: further buttons.
  */
 export function dropArea({ take, text, hint, signal, many = false, small = false, more = [] }) {
-  const id = newId("files");
-  const input = h("input", {
-    id,
-    type: "file",
-    accept: ACCEPTED,
-    multiple: many,
-    class: "hidden-input",
-    onchange: () => {
-      give([...input.files]);
-      input.value = "";
-    },
-  });
   const area = h(
     "div",
     { class: `drop ${small ? "small" : ""}` },
     icon("photo"),
     h("p", { class: "drop-text" }, text),
-    h("div", { class: "row centre" }, input, h("label", { class: "button primary", for: id }, icon("upload"), many ? t("drop.choose.many") : t("drop.choose")), more),
+    h("div", { class: "row centre" }, photoInput((files) => give(files), many), more),
     hint && h("p", { class: "hint" }, hint),
   );
   const give = (files) => {
@@ -39,6 +27,23 @@ export function dropArea({ take, text, hint, signal, many = false, small = false
   onDrop(signal, area, (transfer) => give([...transfer.files]));
   document.addEventListener("paste", (event) => event.clipboardData?.files.length && give([...event.clipboardData.files]), { signal });
   return area;
+}
+
+/** Return a button that chooses photos; `take` gets them. */
+export function photoInput(take, many = false) {
+  const id = newId("files");
+  const input = h("input", {
+    id,
+    type: "file",
+    accept: ACCEPTED,
+    multiple: many,
+    class: "hidden-input",
+    onchange: () => {
+      take([...input.files]);
+      input.value = "";
+    },
+  });
+  return [input, h("label", { class: "button primary", for: id }, icon("upload"), many ? t("drop.choose.many") : t("drop.choose"))];
 }
 
 /** Call `take` with what is dropped on the page while `signal` holds; `area` is marked meanwhile. */

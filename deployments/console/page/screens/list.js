@@ -7,6 +7,7 @@
  */
 export const SCREENS = [
   { id: "try", icon: "scan", of: "collection", scopes: ["faces:read"], load: () => import("./try.js") },
+  { id: "compare", under: "try", of: "collection", scopes: ["faces:read"], load: () => import("./compare.js") },
   { id: "people", icon: "people", of: "collection", scopes: ["faces:read"], load: () => import("./people.js") },
   { id: "person", under: "people", of: "collection", scopes: ["faces:read"], load: () => import("./person.js") },
   { id: "group", icon: "group", of: "collection", scopes: ["faces:read", "faces:write"], load: () => import("./group.js") },

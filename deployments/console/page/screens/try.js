@@ -7,6 +7,7 @@ import { addressOf, cut, decode } from "../core/pictures.js";
 import { to } from "../core/routes.js";
 import { may } from "../core/session.js";
 import { number, t } from "../core/texts.js";
+import { liveCamera } from "../parts/camera.js";
 import { curlButton } from "../parts/curl.js";
 import { dropArea } from "../parts/drop.js";
 import { nameForm } from "../parts/enroll.js";
@@ -28,7 +29,22 @@ export function show(root, about) {
     await count();
     return whenThere(result, signal, () => identify(file, about, () => tryPhoto(file)));
   };
-  const drop = dropArea({ take: ([file]) => tryPhoto(file), text: t("try.drop"), hint: t("try.hint"), signal });
+  const live = () => {
+    drop.hidden = true;
+    fill(
+      result,
+      liveCamera(collection, signal, (picture) => {
+        drop.hidden = false;
+        fill(result);
+        if (picture) tryPhoto(picture);
+      }),
+    );
+  };
+  const more = [
+    h("button", { class: "button", type: "button", onclick: live }, icon("camera"), t("camera.start")),
+    h("a", { class: "button", href: to("compare", collection.id) }, icon("compare"), t("compare.link")),
+  ];
+  const drop = dropArea({ take: ([file]) => tryPhoto(file), text: t("try.drop"), hint: t("try.hint"), signal, more });
   async function count() {
     const now = (await chosen(collection.id, signal).catch(() => null)) ?? collection;
     fill(lead, t("try.lead", { collection: now.name, n: now.person_count }));

@@ -22,6 +22,7 @@ export default {
   "skip": "Zum Inhalt",
 
   "screen.try": "Ausprobieren",
+  "screen.compare": "Vergleichen",
   "screen.people": "Personen",
   "screen.person": "Person",
   "screen.group": "Gruppenfoto",
@@ -185,6 +186,25 @@ export default {
   "faces.delete.all": { one: "Es ist das einzige Gesicht von {name}; ohne gibt es kein Erkennen. Das lässt sich nicht rückgängig machen.", other: "Es sind alle Gesichter von {name}; ohne gibt es kein Erkennen. Das lässt sich nicht rückgängig machen." },
   "faces.delete.action": { one: "Gesicht löschen", other: "{n} Gesichter löschen" },
   "faces.delete.done": { one: "{n} Gesicht gelöscht.", other: "{n} Gesichter gelöscht." },
+
+  "camera.start": "Kamera verwenden",
+  "camera.live": "Was die Kamera sieht",
+  "camera.starting": "Die Kamera startet …",
+  "camera.take": "Dieses Bild nehmen",
+  "camera.stop": "Kamera ausschalten",
+  "camera.status": { one: "{n} Gesicht, {rate} Bilder je Sekunde", other: "{n} Gesichter, {rate} Bilder je Sekunde" },
+  "camera.refused": "Ihr Browser oder Sie haben die Kamera nicht erlaubt.",
+  "camera.none": "Es wurde keine Kamera gefunden, oder ein anderes Programm hat sie.",
+  "camera.insecure": "Browser geben die Kamera nur Seiten über https oder auf diesem Rechner.",
+  "error.camera": "Die Kamera lässt sich nicht verwenden.",
+
+  "compare.link": "Zwei Fotos vergleichen",
+  "compare.lead": "Zeigen zwei Fotos dieselbe Person? Beide werden danach vergessen.",
+  "compare.first": "Erstes Foto",
+  "compare.second": "Zweites Foto",
+  "compare.other": "Anderes Foto",
+  "compare.same": "Dieselbe Person",
+  "compare.different": "Wahrscheinlich nicht dieselbe Person",
 
   "group.lead": "Geben Sie allen auf einem Foto einen Namen, die noch nicht in {collection} sind.",
   "group.drop": "Gruppenfoto hierher ziehen oder einfügen",

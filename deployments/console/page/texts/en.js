@@ -22,6 +22,7 @@ export default {
   "skip": "To the content",
 
   "screen.try": "Try",
+  "screen.compare": "Compare",
   "screen.people": "People",
   "screen.person": "Person",
   "screen.group": "Group photo",
@@ -185,6 +186,25 @@ export default {
   "faces.delete.all": { one: "It is the only face of {name}, who cannot be recognised without. This cannot be undone.", other: "They are all faces of {name}, who cannot be recognised without. This cannot be undone." },
   "faces.delete.action": { one: "Delete face", other: "Delete {n} faces" },
   "faces.delete.done": { one: "{n} face deleted.", other: "{n} faces deleted." },
+
+  "camera.start": "Use the camera",
+  "camera.live": "What the camera sees",
+  "camera.starting": "The camera starts …",
+  "camera.take": "Take this picture",
+  "camera.stop": "Stop the camera",
+  "camera.status": { one: "{n} face, {rate} pictures per second", other: "{n} faces, {rate} pictures per second" },
+  "camera.refused": "Your browser or its user did not allow the camera.",
+  "camera.none": "No camera was found, or another program has it.",
+  "camera.insecure": "Browsers give the camera only to pages by https, or on this machine.",
+  "error.camera": "The camera cannot be used.",
+
+  "compare.link": "Compare two photos",
+  "compare.lead": "Do two photos show the same person? Both are forgotten afterwards.",
+  "compare.first": "First photo",
+  "compare.second": "Second photo",
+  "compare.other": "Another photo",
+  "compare.same": "The same person",
+  "compare.different": "Probably not the same person",
 
   "group.lead": "Give a name to everybody in a photo who is not in {collection} yet.",
   "group.drop": "Drop a group photo here, or paste one",
