@@ -1,5 +1,6 @@
 """What a deployment is told at start: the `args` of the Serve YAML. A change needs a redeploy."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -16,6 +17,15 @@ def check_detector_input(value: tuple[int, int]) -> tuple[int, int]:
     for side in value:
         if side % DETECTOR_STEP or not 64 <= side <= MAX_DETECTOR_SIDE:
             raise ValueError(f"expected multiples of {DETECTOR_STEP} from 64 to {MAX_DETECTOR_SIDE}, found {side}")
+    return value
+
+
+def check_origin(value: str) -> str:
+    """Return `value`. Raises ValueError unless it is a web origin; `*` would let in every page there is."""
+    if re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value) is None:
+        raise ValueError(
+            f"expected an origin such as https://app.example.com, in lower case and without a path, found {value!r}"
+        )
     return value
 
 
@@ -117,6 +127,11 @@ class ApiSettings(Frozen):
         description="Faces that a person may have unless the collection says otherwise.",
     )
     access_log: bool = Field(default=True, description="Whether each request gets a line in the log.")
+    cors_origins: tuple[Annotated[str, AfterValidator(check_origin)], ...] = Field(
+        default=(),
+        max_length=64,
+        description="Origins whose pages in a browser may call the service, such as `https://app.example.com`.",
+    )
     docs: bool = Field(default=True, description="Whether `/docs` is served.")
     console: bool = Field(default=True, description="Whether the console is served at `/`.")
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from configs.settings import ApiSettings
 from deployments.console.files import read_page
@@ -82,6 +83,14 @@ def create_api(
         outcomes=outcomes,
         echoes_request_id=echoes_request_id,
     )
+    if settings.cors_origins:  # outermost, so that a page in a browser can read a refusal as well
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "PATCH", "DELETE"),
+            allow_headers=("authorization", "content-type", "idempotency-key", "x-request-id"),
+            expose_headers=("x-request-id", "retry-after"),
+        )
     for router in (
         system.open_router,
         system.router,

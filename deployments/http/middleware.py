@@ -57,10 +57,13 @@ class Gatekeeper:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        is_head = scope["method"] == "HEAD"  # is what GET is, without the body, RFC 9110 section 9.3.2
+        if is_head:
+            scope = {**scope, "method": "GET"}
         request_id = request_id_of(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
-        responder = Responder(send, request_id if self._echoes_request_id else None)
+        responder = Responder(send, request_id if self._echoes_request_id else None, sends_body=not is_head)
         try:
             await self._serve(scope, receive, responder, request_id)
         finally:
@@ -113,8 +116,9 @@ class Gatekeeper:
 class Responder:
     """Sends a response with our headers, and knows whether it has begun: `status` is None before."""
 
-    def __init__(self, send: Send, request_id: str | None) -> None:
+    def __init__(self, send: Send, request_id: str | None, *, sends_body: bool = True) -> None:
         self._send = send
+        self._sends_body = sends_body
         self._request_id = request_id
         self.status: int | None = None
 
@@ -126,6 +130,8 @@ class Responder:
                 headers.setdefault(name, value)
             if self._request_id is not None:
                 headers["x-request-id"] = self._request_id
+        elif not self._sends_body and "body" in message:
+            message = {**message, "body": b""}
         await self._send(message)
 
     async def fail(self, error: Exception, request_id: str, scope: Scope) -> None:

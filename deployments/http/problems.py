@@ -243,11 +243,12 @@ def install_handlers(app: FastAPI) -> None:
 def allowed_methods(request: Request) -> list[str]:
     """Return the methods that the request's path takes; the router knows those of the first route that fits."""
     routes = request.app.routes
-    return [
+    allowed = [
         method
-        for method in ("GET", "HEAD", "POST", "PATCH", "DELETE")
+        for method in ("GET", "POST", "PATCH", "DELETE")
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
     ]
+    return [*allowed, "HEAD"] if "GET" in allowed else allowed
 
 
 def validation_problem(errors: Sequence[Any]) -> Problem:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, params
 from fastapi.params import Security as SecurityDependency
 from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer, SecurityScopes
 
+from deployments.http.access.query import only_known_query
 from deployments.http.access.tokens import TokenVerifier, Unauthorized
 
 # Every other route asks for a token: `refuse_unguarded` sees to it before the application serves anybody.
@@ -30,9 +31,9 @@ async def authorize(request: Request, scopes: SecurityScopes, _: object = Depend
     request.state.principal = principal
 
 
-def requires(*scopes: str) -> Sequence[SecurityDependency]:
-    """Return the dependencies of a router or route that asks for a token with `scopes`."""
-    return [SecurityDependency(authorize, scopes=list(scopes))]
+def requires(*scopes: str) -> Sequence[params.Depends]:
+    """Return the dependencies of a router or route that asks for a token with `scopes`, and then for a known query."""
+    return [SecurityDependency(authorize, scopes=list(scopes)), Depends(only_known_query)]
 
 
 def refuse_unguarded(app: FastAPI) -> None:

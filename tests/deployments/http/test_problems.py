@@ -45,12 +45,13 @@ async def test_a_path_that_is_not_there_has_an_envelope(clients: Clients, path: 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/collections", {"GET", "POST"}),
-        ("DELETE", "/v1/collections", {"GET", "POST"}),
-        ("POST", "/v1/collections/staff", {"GET", "PATCH", "DELETE"}),
-        ("OPTIONS", "/v1/collections/staff/persons/ada", {"GET", "PATCH", "DELETE"}),
+        ("PUT", "/v1/collections", {"GET", "HEAD", "POST"}),
+        ("DELETE", "/v1/collections", {"GET", "HEAD", "POST"}),
+        ("POST", "/v1/collections/staff", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("OPTIONS", "/v1/collections/staff/persons/ada", {"GET", "HEAD", "PATCH", "DELETE"}),
         ("GET", "/v1/detect", {"POST"}),
-        ("TRACE", "/v1/health", {"GET"}),
+        ("TRACE", "/v1/health", {"GET", "HEAD"}),
+        ("HEAD", "/v1/detect", {"POST"}),
     ],
 )
 async def test_a_method_that_is_not_there_has_an_envelope(
@@ -58,8 +59,10 @@ async def test_a_method_that_is_not_there_has_an_envelope(
 ) -> None:
     response = await clients(has_token=False).request(method, path)
 
-    assert code_of(response) == (405, "method_not_allowed")
+    assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == allowed
+    if method != "HEAD":
+        assert code_of(response) == (405, "method_not_allowed")
 
 
 async def test_no_path_redirects(clients: Clients) -> None:
@@ -79,10 +82,10 @@ async def test_a_host_that_is_none_changes_nothing(clients: Clients, host: str) 
     assert response.status_code == 201
 
 
-async def test_a_query_that_is_no_text_changes_nothing(api: httpx.AsyncClient) -> None:
+async def test_a_query_that_is_no_text_is_refused(api: httpx.AsyncClient) -> None:
     response = await api.delete("/v1/collections/staff?force=1&x=\xff%FF%00", headers={"idempotency-key": "once"})
 
-    assert response.status_code == 204
+    assert code_of(response) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("id", ["a", "A.b_c-1", "x" * 64, "0b54f0f5-3a0c-4f44-9d3c-0a4e0c0f9f3a"])
