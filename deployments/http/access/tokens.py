@@ -21,6 +21,7 @@ MAX_TOKEN_BYTES = 8192
 MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 PUBLIC_KEYS = f"a public key, RSA of at least {MIN_RSA_BITS} bits, EC P-256 or Ed25519,"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_IN_WORDS = "1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit"
 
 
 class AccessError(Exception):

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from deployments.decisions.enroll import enroll_person
 from deployments.http.access.requirement import requires
-from deployments.http.access.tokens import NAME
+from deployments.http.access.tokens import NAME, NAME_IN_WORDS
 from deployments.http.bodies.json_body import read_json
 from deployments.http.bodies.uploads import read_images
 from deployments.http.context import Caller, Context, PageSize, enrollment_key, idempotency_of
@@ -30,7 +30,7 @@ async def create_person(
     form = await read_images(request, ["images"])
     options = form.options(PersonEnrollment)
     if options.id is not None and NAME.fullmatch(options.id) is None:
-        raise InvalidPersonId("Expected a person id of 1 to 64 letters, digits, dots, underscores or hyphens.")
+        raise InvalidPersonId(f"Expected a person id of {NAME_IN_WORDS}.")
     enrolled = await enroll_person(
         context.services,
         caller.tenant,

@@ -110,11 +110,14 @@ async def test_ids_are_taken_once(api: httpx.AsyncClient) -> None:
     assert await counts(api) == (3, 3)
 
 
-@pytest.mark.parametrize("id", ["", "-a", "a b", "a/b", "..", "a" * 65, "a\x00", "é"])
+@pytest.mark.parametrize("id", ["", "-a", "_x", "a b", "a/b", "..", "a" * 65, "a\x00", "é"])
 async def test_an_id_that_is_no_name_is_refused(api: httpx.AsyncClient, id: str) -> None:
     response = await api.post(PERSONS, **multipart("images", drawing(0), id=id))
 
     assert code_of(response) == (400, "invalid_person_id")
+    assert message_of(response) == (
+        "Expected a person id of 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit."
+    )
 
 
 async def test_a_person_is_changed(api: httpx.AsyncClient) -> None:
