@@ -14,6 +14,7 @@ from starlette.routing import Match
 import deployments.decisions.errors as decision_errors
 import encoders.errors as encoder_errors
 import store.errors as store_errors
+from deployments.http.access.query import UnexpectedQuery
 from deployments.http.access.tokens import CollectionNotGranted, InsufficientScope, Unauthorized
 from deployments.http.cursors import InvalidCursor
 from deployments.ports import AnswerTooLarge, Overloaded, Unavailable
@@ -134,6 +135,7 @@ STATUSES: Mapping[type[Exception], int] = {
     Unauthorized: 401,
     InsufficientScope: 403,
     CollectionNotGranted: 403,
+    UnexpectedQuery: 400,
     InvalidCursor: 400,
     AnswerTooLarge: 400,
     Overloaded: 429,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from configs.settings import check_detector_input
-from deployments.http.access.tokens import NAME
+from deployments.http.access.tokens import NAME, NAME_IN_WORDS
 from deployments.http.bodies import strict_json
 from store.tables.values import ESCAPED_NUL, is_storable
 
@@ -18,7 +18,7 @@ MAX_METADATA_BYTES = 16 * 2**10
 
 def _name(value: str) -> str:
     if NAME.fullmatch(value) is None:
-        raise ValueError("expected 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit")
+        raise ValueError(f"expected {NAME_IN_WORDS}")
     return value
 
 
