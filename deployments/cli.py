@@ -135,6 +135,36 @@ def import_(
 
 
 @app.command()
+def calibrate(
+    collection: Annotated[str, typer.Argument(help="Whose scores are measured.")],
+    persons: Annotated[int, typer.Option(min=1, max=5000, help="Random persons that are compared with all.")] = 5000,
+    size: Annotated[list[int] | None, typer.Option(help="Tell rates for so many persons too; repeat for more.")] = None,
+    max_fpir: Annotated[
+        float | None, typer.Option(help="Choose the threshold at which at most this share of strangers match.")
+    ] = None,
+    at: Annotated[str, typer.Option(help="present, capacity, or a number of persons.")] = "capacity",
+    extrapolate: Annotated[
+        bool, typer.Option("--extrapolate", help="Accept a threshold that too few persons can count.")
+    ] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Set the threshold that was chosen.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write a report; .html or .png.")] = None,
+    json: JsonOutput = False,
+    url: ServiceUrl = DEFAULT_URL,
+    token: ServiceToken = None,
+    data: DataDir = DATA_DIR,
+) -> None:
+    """Measure how often a stranger is taken for a member, and choose the threshold."""
+    from deployments.commands.calibrating.run import CalibrateOptions
+    from deployments.commands.calibrating.run import calibrate as run
+    from deployments.commands.service import token_or_local
+    from faceserve_client import Client
+
+    options = CalibrateOptions(collection, persons, size or (), max_fpir, at, extrapolate, apply, report)
+    with Client(url, token=token_or_local(token, data)) as client:
+        run(client, options, Console(stderr=json), prints_json=json)
+
+
+@app.command()
 def env(
     proxy: Annotated[
         Literal["haproxy", "python"], typer.Option(help="The proxy that `serve deploy` starts.")
