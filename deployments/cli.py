@@ -160,7 +160,7 @@ def calibrate(
     from faceserve_client import Client
 
     options = CalibrateOptions(collection, persons, size or (), max_fpir, at, extrapolate, apply, report)
-    with Client(url, token=token_or_local(token, data)) as client:
+    with Client(url, token=token_or_local(token, data, os.environ)) as client:
         run(client, options, Console(stderr=json), prints_json=json)
 
 
