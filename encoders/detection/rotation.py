@@ -5,7 +5,8 @@ means anything, and only its score is low. So the surroundings of such a face, o
 are shown to the detector all four ways at once, small, in one picture of four tiles; the tile that scores best tells.
 
 Measured with SCRFD-500MF on 18 photos in 8 versions each (250 to 1,600 px, blurred, dark, noisy), turned all four ways,
-544 pictures: both pictures of tiles were right in every one where they were asked.
+544 pictures: both pictures of tiles were right in every one where they were asked. With YuNet, 17 photos turned all
+four ways came out upright, 68 of 68, and the upright ones cost 1% more.
 """
 
 from typing import Any, cast
