@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import grpc
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -63,7 +63,8 @@ class RemoteEmbedder:
 
     async def describe(self) -> ModelDescription:
         """Return the models that run."""
-        return cast(ModelDescription, await answer(self._handle.describe.remote(), "embedder"))
+        model: ModelDescription = await answer(self._handle.describe.remote(), "embedder")
+        return model
 
     async def _analyze(self, image: bytes, options: AnalyzeOptions) -> EmbedderResult:
         handle = self._by_reference if len(image) >= BY_REFERENCE_BYTES else self._handle
@@ -71,7 +72,8 @@ class RemoteEmbedder:
         try:
             with span("embedder.analyze") as current:
                 current.set_attribute("faceserve.image_bytes", len(image))
-                return cast(EmbedderResult, await answer(handle.analyze.remote(image, options), "embedder"))
+                result: EmbedderResult = await answer(handle.analyze.remote(image, options), "embedder")
+                return result
         finally:
             self._meters.record(CALL_SECONDS, time.perf_counter() - started, "embedder")
 
