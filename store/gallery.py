@@ -18,6 +18,7 @@ from store.calibration.advancing import advance
 from store.indexed_faces import IndexedFaces
 from store.marks import read, write
 from store.search.searching import search_collection, verify_person
+from store.search.statements import By
 from store.tables import collection_table, enrollment, face_table, person_table, source_table
 from store.types import (
     AppliedCalibration,
@@ -244,25 +245,25 @@ class Gallery(IndexedFaces):
         probes: npt.NDArray[np.float32],
         limit: int,
         *,
+        by: By = "person",
         exclude_person: str | None = None,
         exactly: bool = False,
     ) -> SearchOutcome:
         """Return for each of `probes`, float32 (n, 512), the `limit` nearest persons, most similar first.
 
-        `exactly`: never through the index, which takes a large collection the longer.
-
-        Raises CollectionModelMismatch, InvalidValue.
+        `by`: "face" names every near face, and so a person as often as they have one. `exactly`: never through the
+        index, which takes a large collection the longer. Raises CollectionModelMismatch, InvalidValue.
         """
-        return await self._read(
-            search_collection,
+        return await search_collection(
+            self._database,
             tenant,
             collection,
             contract_id,
             probes,
             limit=limit,
             exclude_person=exclude_person,
+            by=by,
             settings=self._settings,
-            ef_search=self._database.settings.ef_search,
             exactly=exactly,
             find_signs=self._signs.get,
         )

@@ -9,17 +9,19 @@ would defeat the index.
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from pgvector import Vector
 
 from store.database.driver import Connection, Row
-from store.database.pool import MAX_EF_SEARCH
+from store.database.pool import MAX_EF_SEARCH, Database
 from store.errors import InvalidValue
 from store.search.signs import Signs
+from store.search.statements import By, search_exactly, search_indexed, search_signed
 from store.tables import collection_table, person_table
-from store.tables.rows import PERSON_COLUMNS, person_from
+from store.tables.rows import person_from
 from store.tables.values import check_embeddings, is_storable
 from store.types import Candidate, NearestFace, Person, SearchOutcome, Verification
 
@@ -30,83 +32,6 @@ DEEPER = 8  # times as many candidates at each further attempt
 SIGNED_CANDIDATES = 64
 MOST_FRESH = 5000  # faces that came after the signs were read; 7 ms for one probe
 
-EXACT_CANDIDATES = """
-    select face_pk, embeddings.embedding <=> probes.embedding as distance
-    from embeddings
-    where collection_pk = {collection_pk:d} and contract_pk = {contract_pk:d}
-    order by embeddings.embedding <=> probes.embedding, face_pk
-    limit $2
-"""
-
-# The literals let the planner prove that the partial index covers the query; with parameters it cannot.
-INDEXED_CANDIDATES = """
-    select face_pk, embeddings.embedding <=> probes.embedding as distance
-    from embeddings
-    where collection_pk = {collection_pk:d} and contract_pk = {contract_pk:d}
-    order by embeddings.embedding::halfvec(512) <=> probes.embedding::halfvec(512)
-    limit $2
-"""
-
-OF_EACH_PROBE = """
-    select probes.number, nearest.face_pk, nearest.distance
-    from probes
-    cross join lateral ({candidates}) as nearest
-"""
-
-# Candidates are $5, each for the probe of the number in $6; $2 is how many fresh faces there may be, $7 the last key
-# that is not fresh.
-SIGNED = """
-    select probes.number, near.face_pk, embeddings.embedding <=> probes.embedding as distance
-    from unnest($5::bigint[], $6::bigint[]) as near (face_pk, number)
-    join probes on probes.number = near.number
-    join embeddings on embeddings.face_pk = near.face_pk and contract_pk = {contract_pk:d}
-    union all
-    select probes.number, fresh.face_pk, fresh.embedding <=> probes.embedding
-    from probes
-    cross join (
-        select face_pk, embedding
-        from embeddings
-        where collection_pk = {collection_pk:d} and contract_pk = {contract_pk:d} and face_pk > $7
-        order by face_pk
-        limit $2
-    ) as fresh
-"""
-
-BEST_FACES = """
-    with probes as (
-        select number, embedding
-        from unnest($1::vector[]) with ordinality as probes (embedding, number)
-    ),
-    candidates as materialized ({candidates}),
-    best as (
-        select distinct on (candidates.number, faces.person_pk)
-            candidates.number, faces.person_pk, faces.face_id, candidates.distance
-        from candidates
-        join faces using (face_pk)
-        where faces.person_pk is distinct from (
-            select person_pk from persons where collection_pk = {collection_pk:d} and id = $4
-        )
-        order by candidates.number, faces.person_pk, candidates.distance, faces.face_id
-    ),
-    ranked as (
-        select
-            number, person_pk, face_id, distance,
-            row_number() over (partition by number order by distance, person_pk) as rank
-        from best
-    )
-    select
-        probes.number,
-        ranked.face_id,
-        1 - ranked.distance as similarity,
-        (select count(*) from candidates) as compared,
-        {person_columns}
-    from probes
-    left join ranked on ranked.number = probes.number and ranked.rank <= $3
-    left join persons using (person_pk)
-    order by probes.number, ranked.rank
-"""
-
-
 SignsLookup = Callable[[int, int, int], Signs | None]  # collection, contract, faces; as SignShelf.get
 
 
@@ -114,7 +39,8 @@ SignsLookup = Callable[[int, int, int], Signs | None]  # collection, contract, f
 class SearchSettings:
     """Where the tiers meet, and how many candidates are fetched.
 
-    `exact_below`: faces from which a collection gets an index, which it keeps down to half of that.
+    `exact_below`: faces below which every face is compared. From there on a collection gets an index, which it keeps,
+    unused, down to half of that.
     `rerank`: candidates at least that are fetched per probe and ordered by exact distance, `ef_search` at most.
     """
 
@@ -127,38 +53,62 @@ class SearchSettings:
 
     @property
     def kept_from(self) -> int:
-        """Faces from which an index that exists is kept and used."""
+        """Faces from which an index that exists is kept."""
         return self.exact_below // 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Depth:
-    """One attempt: how many candidates per probe, by `signs`, from the index with this `ef_search`, or of all faces."""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Search:
+    """What is asked for, in which collection. `ef_search`: of the pool's sessions."""
 
-    candidates: int
-    ef_search: int | None = None
-    signs: Signs | None = None
+    probes: npt.NDArray[np.float32]
+    limit: int
+    by: By
+    exclude_person: str | None
+    collection: Row
+    settings: SearchSettings
+    ef_search: int
+    is_large: bool
 
     @property
-    def is_exact(self) -> bool:
-        return self.ef_search is None and self.signs is None
+    def candidates(self) -> int:
+        """How many candidates per probe are fetched at first."""
+        return max(self.settings.rerank, self.limit * FACES_PER_PERSON)
+
+    @property
+    def wanted(self) -> int:
+        """How many answers there may be for each probe."""
+        persons: int = self.collection["person_count"] + self.collection["anonymous_count"]
+        faces: int = self.collection["face_count"]
+        return min(self.limit, persons if self.by == "person" else faces)
+
+    def arguments(self, candidates: int) -> tuple[object, ...]:
+        """Return the parameters $1 to $5."""
+        vectors = [Vector(probe) for probe in self.probes]
+        return vectors, candidates, self.limit, self.exclude_person, self.collection["collection_pk"]
+
+    def has_enough(self, candidates: tuple[tuple[Candidate, ...], ...]) -> bool:
+        return all(len(of_probe) >= self.wanted for of_probe in candidates)
+
+    def outcome(self, candidates: tuple[tuple[Candidate, ...], ...], *, is_exact: bool) -> SearchOutcome:
+        return SearchOutcome(self.collection["threshold"], candidates, is_exact=is_exact)
 
 
 async def search_collection(
-    connection: Connection,
+    database: Database,
     tenant: str,
     collection_id: str,
     contract_id: str,
     probes: npt.NDArray[np.float32],
     *,
     limit: int,
+    by: By,
     exclude_person: str | None,
     settings: SearchSettings,
-    ef_search: int,
-    exactly: bool = False,
-    find_signs: SignsLookup = lambda *_: None,
+    exactly: bool,
+    find_signs: SignsLookup,
 ) -> SearchOutcome:
-    """Return for each of `probes`, float32 (n, 512), up to `limit` persons by their best face.
+    """Return for each of `probes`, float32 (n, 512), up to `limit` persons by their best face, or faces.
 
     `exactly`: compared with every face, whatever the size. Equal similarities are in the order of enrolment. Fetches
     deeper where many faces of few persons filled the candidates. Raises CollectionModelMismatch.
@@ -166,28 +116,27 @@ async def search_collection(
     check_embeddings("probes", probes)
     if limit < 1:
         raise InvalidValue("limit", "expected at least 1")
-    collection = await collection_table.find(connection, tenant, collection_id)
-    collection_table.require_contract(collection, contract_id)
     if exclude_person is not None and not is_storable(exclude_person):
         exclude_person = None
-    if not len(probes):
-        return SearchOutcome(collection["threshold"], (), is_exact=True)
-    wanted = min(limit, collection["person_count"])
-    is_large = not exactly and collection["face_count"] >= settings.kept_from
-    signs = (
-        find_signs(collection["collection_pk"], collection["contract_pk"], collection["face_count"])
-        if is_large
-        else None
-    )
-    for depth in _depths(collection, settings, ef_search, limit, is_large, signs):
-        rows = await _fetch(connection, collection, depth, ef_search, probes, limit, exclude_person)
-        if depth.signs is not None and rows[0]["compared"] >= MOST_FRESH * len(probes):
-            continue  # there may be more fresh ones: these signs are of long ago
-        candidates = _candidates(rows, len(probes))
-        is_last = depth.is_exact and depth.candidates >= collection["face_count"]
-        if is_last or all(len(persons) >= wanted for persons in candidates):
-            break
-    return SearchOutcome(collection["threshold"], candidates, is_exact=depth.is_exact)
+
+    async def begin(connection: Connection) -> SearchOutcome | tuple[_Search, Signs]:
+        collection = await collection_table.find(connection, tenant, collection_id)
+        collection_table.require_contract(collection, contract_id)
+        is_large = not exactly and collection["face_count"] >= settings.exact_below
+        ef_search = database.settings.ef_search
+        search = _Search(probes, limit, by, exclude_person, collection, settings, ef_search, is_large)
+        if not len(probes):
+            return search.outcome((), is_exact=True)
+        keys = collection["collection_pk"], collection["contract_pk"]
+        signs = find_signs(*keys, collection["face_count"]) if is_large else None
+        return await _search_faces(connection, search) if signs is None else (search, signs)
+
+    begun = await database.read(begin)
+    if isinstance(begun, SearchOutcome):
+        return begun
+    search, signs = begun
+    found = await _search_by_signs(database, search, signs)
+    return await database.read(partial(_search_faces, search=search)) if found is None else found
 
 
 async def verify_person(
@@ -230,57 +179,62 @@ async def verify_person(
     )
 
 
-def statement(collection_pk: int, contract_pk: int, candidates: str) -> str:
-    """The search in one collection. Parameters: probes, candidates per probe, persons per probe, excluded person."""
-    return BEST_FACES.format(
-        candidates=candidates.format(collection_pk=collection_pk, contract_pk=contract_pk),
-        collection_pk=collection_pk,
-        person_columns=PERSON_COLUMNS,
-    )
+async def _search_by_signs(database: Database, search: _Search, signs: Signs) -> SearchOutcome | None:
+    """Return what the signs lead to; None where that is too little, or they are of long ago.
+
+    They are compared while no connection is held: a hundred probes in a million faces take about a second.
+    """
+    count = max(SIGNED_CANDIDATES, search.candidates)
+    for candidates_per_probe in (count, count * DEEPER):
+        near = await asyncio.to_thread(_near, signs, search.probes, candidates_per_probe)
+        arguments = (*search.arguments(MOST_FRESH), search.collection["contract_pk"], *near, signs.last)
+        rows = await database.read(partial(_fetch, sql=search_signed(search.by), arguments=arguments))
+        if rows[0]["compared"] >= MOST_FRESH * len(search.probes):
+            return None  # there may be more fresh ones
+        candidates = _candidates(rows, len(search.probes))
+        if search.has_enough(candidates):
+            return search.outcome(candidates, is_exact=False)
+    return None
 
 
-def _depths(
-    collection: Row, settings: SearchSettings, ef_search: int, limit: int, is_large: bool, signs: Signs | None
-) -> Iterator[_Depth]:
-    count = max(settings.rerank, limit * FACES_PER_PERSON)
-    if signs is not None:
-        yield _Depth(max(SIGNED_CANDIDATES, count), signs=signs)
-        yield _Depth(max(SIGNED_CANDIDATES, count) * DEEPER, signs=signs)
-    if is_large and collection["index_state"] == "ready":
-        if limit <= ef_search:
-            yield _Depth(min(count, ef_search), ef_search)
-        yield _Depth(MAX_EF_SEARCH, MAX_EF_SEARCH)
+async def _search_faces(connection: Connection, search: _Search) -> SearchOutcome:
+    """Return what the index finds, or a comparison with every face."""
+    collection = search.collection
+    for count, ef_search in _depths(search):
+        if ef_search is None:
+            sql, arguments = search_exactly(search.by), (*search.arguments(count), collection["contract_pk"])
+        else:
+            sql = search_indexed(search.by, collection["collection_pk"], collection["contract_pk"])
+            arguments = search.arguments(count)
+        if ef_search in (None, search.ef_search):
+            rows = await _fetch(connection, sql, arguments)
+        else:
+            async with connection.transaction():  # the setting ends with it
+                await connection.execute("select set_config('hnsw.ef_search', $1, true)", str(ef_search))
+                rows = await _fetch(connection, sql, arguments)
+        candidates = _candidates(rows, len(search.probes))
+        is_last = ef_search is None and count >= collection["face_count"]
+        if is_last or search.has_enough(candidates):
+            break
+    return search.outcome(candidates, is_exact=ef_search is None)
+
+
+def _depths(search: _Search) -> Iterator[tuple[int, int | None]]:
+    """Each attempt: how many candidates per probe, from the index with this `ef_search`, or of all faces."""
+    count = search.candidates
+    if search.is_large and search.collection["index_state"] == "ready":
+        if search.limit <= search.ef_search:
+            yield min(count, search.ef_search), search.ef_search
+        yield MAX_EF_SEARCH, MAX_EF_SEARCH
         count = MAX_EF_SEARCH * DEEPER
     while True:
-        yield _Depth(count)
+        yield count, None
         count *= DEEPER
 
 
-async def _fetch(
-    connection: Connection,
-    collection: Row,
-    depth: _Depth,
-    ef_search: int,
-    probes: npt.NDArray[np.float32],
-    limit: int,
-    exclude_person: str | None,
-) -> list[Row]:
-    keys = collection["collection_pk"], collection["contract_pk"]
-    vectors = [Vector(probe) for probe in probes]
-    rows: list[Row]
-    if depth.signs is not None:
-        near = await asyncio.to_thread(_near, depth.signs, probes, depth.candidates)
-        sql = statement(*keys, SIGNED)
-        return list(await connection.fetch(sql, vectors, MOST_FRESH, limit, exclude_person, *near, depth.signs.last))
-    sql = statement(*keys, OF_EACH_PROBE.format(candidates=EXACT_CANDIDATES if depth.is_exact else INDEXED_CANDIDATES))
-    arguments = (vectors, depth.candidates, limit, exclude_person)
-    if depth.ef_search in (None, ef_search):
-        rows = await connection.fetch(sql, *arguments)
-        return rows
-    async with connection.transaction():  # the setting ends with it
-        await connection.execute("select set_config('hnsw.ef_search', $1, true)", str(depth.ef_search))
-        rows = await connection.fetch(sql, *arguments)
-        return rows
+async def _fetch(connection: Connection, sql: str, arguments: tuple[object, ...]) -> list[Row]:
+    rows: list[Row] = await connection.fetch(sql, *arguments)
+    return rows
 
 
 def _near(signs: Signs, probes: npt.NDArray[np.float32], count: int) -> tuple[list[int], list[int]]:

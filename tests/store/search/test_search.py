@@ -1,12 +1,15 @@
 import pickle
 from collections.abc import Awaitable, Callable
 
+import asyncpg
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from store.database.pool import Database, PoolSettings
 from store.errors import CollectionModelMismatch, CollectionNotFound, InvalidValue, PersonNotFound
 from store.gallery import Gallery
+from store.search.searching import SearchSettings, search_collection
 from store.types import Candidate, NewPerson
 from tests.store.faces import CONTRACT, OTHER_CONTRACT, collection, embedding, face, identities, normalised
 
@@ -224,3 +227,58 @@ async def test_a_person_whom_several_probes_look_like_is_sent_once(gallery: Gall
 
     assert [sorted(persons(each)) for each in outcome.candidates] == [["p000", "p001", "p002"]] * 3
     assert len(pickle.dumps(outcome)) < 40_000  # nine candidates, three persons
+
+
+@pytest.mark.parametrize("exactly", [True, False])
+async def test_a_search_by_face_names_each_near_face(gallery: Gallery, exactly: bool) -> None:
+    photos = identities(6, 4)
+    await fill(gallery, photos[:, :3])
+    probe = photos[2, 3]
+
+    (by_face,) = (
+        await gallery.search("acme", "staff", CONTRACT.id, probe[None], 4, by="face", exactly=exactly)
+    ).candidates
+    (all_faces,) = (await gallery.search("acme", "staff", CONTRACT.id, probe[None], 100, by="face")).candidates
+    (others,) = (
+        await gallery.search("acme", "staff", CONTRACT.id, probe[None], 4, by="face", exclude_person="p002")
+    ).candidates
+
+    expected = np.sort(photos[:, :3].reshape(-1, 512) @ probe)[::-1]
+    assert persons(by_face)[:3] == ["p002"] * 3
+    assert len({candidate.face_id for candidate in by_face}) == 4
+    assert similarities(by_face) == pytest.approx(expected[:4], abs=1e-6)
+    assert similarities(all_faces) == pytest.approx(expected, abs=1e-6)
+    assert "p002" not in persons(others)
+
+
+async def test_collections_share_the_statements_that_a_connection_has_planned(
+    url: str, gallery: Gallery, connection: asyncpg.Connection
+) -> None:
+    for id in ("staff", "guests", "visitors"):
+        await fill(gallery, identities(2, 1), id=id)
+    database = await Database.open(url, PoolSettings(1, 1))
+    try:
+        for id in ("staff", "guests", "visitors"):
+            await search_collection(
+                database,
+                "acme",
+                id,
+                CONTRACT.id,
+                embedding(1)[None],
+                limit=1,
+                by="person",
+                exclude_person=None,
+                settings=SearchSettings(),
+                exactly=False,
+                find_signs=lambda *_: None,
+            )
+        planned = await database.read(
+            lambda session: session.fetchval(
+                "select count(*) from pg_prepared_statements where statement like '%candidates as materialized%'"
+                " and statement not like '%pg_prepared_statements%'"
+            )
+        )
+    finally:
+        await database.close()
+
+    assert planned == 1

@@ -1,5 +1,7 @@
 """The signs of embeddings in memory: what they find, and that they never hide what changed."""
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 import asyncpg
@@ -177,3 +179,49 @@ async def test_signs_are_kept_for_as_many_faces_as_is_said(
     await signed.reconfigure(sign_faces=0)
 
     assert (await search(signed, photos[7, 1], id="guests"))[1]
+
+
+async def test_a_collection_below_the_threshold_is_compared_in_full_whatever_is_kept(
+    signed: Gallery, photos: np.ndarray
+) -> None:
+    await signed.reconfigure(exact_below=FACES)
+    at_the_threshold = await search(signed, photos[7, 1])
+    await signed.reconfigure(exact_below=FACES + 1)
+    below = await search(signed, photos[7, 1])
+
+    assert (at_the_threshold[1], below[1]) == (False, True)
+
+
+async def test_no_connection_is_held_while_signs_are_compared(
+    signed: Gallery, open_gallery: OpenGallery, photos: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = await open_gallery(exact_below=50, sign_faces=1000, max_connections=1)
+    await read(gallery)
+    compare, may_end, has_begun = Signs.nearest, threading.Event(), threading.Event()
+
+    def nearest(signs: Signs, probe: np.ndarray, count: int) -> np.ndarray:
+        has_begun.set()
+        assert may_end.wait(20)
+        return compare(signs, probe, count)
+
+    monkeypatch.setattr(Signs, "nearest", nearest)
+
+    searching = asyncio.create_task(search(gallery, photos[7, 1]))
+    assert await asyncio.to_thread(has_begun.wait, 20)
+    person = await gallery.get_person("acme", "staff", "p7")  # over the only connection
+    is_under_way = not searching.done()
+    may_end.set()
+
+    assert (person.id, is_under_way) == ("p7", True)
+    assert (await searching)[0][0] == "p7"
+
+
+async def test_a_search_by_signs_names_each_near_face(signed: Gallery, photos: np.ndarray) -> None:
+    await enroll(signed, "twice", photos[3, 0], photos[3, 1])
+    await read(signed)
+
+    outcome = await signed.search("acme", "staff", CONTRACT.id, photos[3, 1][None], 3, by="face")
+
+    assert not outcome.is_exact
+    assert outcome.candidates[0][0].person.id == "twice"
+    assert {candidate.person.id for candidate in outcome.candidates[0]} == {"twice", "p3"}

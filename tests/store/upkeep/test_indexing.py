@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from store.gallery import Gallery
-from store.search.searching import EXACT_CANDIDATES, INDEXED_CANDIDATES, OF_EACH_PROBE, statement
+from store.search.statements import search_exactly, search_indexed
 from store.types import NewPerson
 from store.upkeep.indexing import KEEPER_LOCK, IndexKeeper
 from tests.store.faces import CONTRACT, collection, face, identities, normalised
@@ -83,12 +83,12 @@ async def test_a_search_in_the_indexed_tier_reads_the_index(
     staff: Gallery, keeper: IndexKeeper, connection: asyncpg.Connection, photos: npt.NDArray[np.float32]
 ) -> None:
     (index,) = (await keeper.run_once()).built
-    sql = statement(*await keys_of(connection), OF_EACH_PROBE.format(candidates=INDEXED_CANDIDATES))
+    sql = search_indexed("person", *await keys_of(connection))
     probe = str(photos[0, PHOTOS].tolist())
 
     await connection.execute("set plan_cache_mode = force_generic_plan")
-    await connection.execute(f"prepare search (vector[], bigint, bigint, text) as {sql}")
-    plan = await connection.fetch(f"explain execute search (array['{probe}']::vector[], 100, 5, null)")
+    await connection.execute(f"prepare search (vector[], bigint, bigint, text, bigint) as {sql}")
+    plan = await connection.fetch(f"explain execute search (array['{probe}']::vector[], 100, 5, null, 1)")
 
     assert any(f"Index Scan using {index}" in row[0] for row in plan)
     await staff.search("acme", "staff", CONTRACT.id, photos[:2, PHOTOS], 5)
@@ -100,11 +100,12 @@ async def test_an_exact_search_never_reads_an_hnsw_index(
     staff: Gallery, keeper: IndexKeeper, connection: asyncpg.Connection, photos: npt.NDArray[np.float32]
 ) -> None:
     await keeper.run_once()
-    sql = statement(*await keys_of(connection), OF_EACH_PROBE.format(candidates=EXACT_CANDIDATES))
+    sql = search_exactly("person")
     probe = str(photos[0, PHOTOS].tolist())
 
-    await connection.execute(f"prepare search (vector[], bigint, bigint, text) as {sql}")
-    plan = await connection.fetch(f"explain execute search (array['{probe}']::vector[], 100, 5, null)")
+    await connection.execute(f"prepare search (vector[], bigint, bigint, text, bigint, integer) as {sql}")
+    keys = "{}, {}".format(*await keys_of(connection))
+    plan = await connection.fetch(f"explain execute search (array['{probe}']::vector[], 100, 5, null, {keys})")
 
     assert not any("hnsw" in row[0] for row in plan)
 
