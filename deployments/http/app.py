@@ -22,6 +22,7 @@ from deployments.http.outcomes import Outcomes
 from deployments.http.problems import install_handlers
 from deployments.http.recent import RecentCollections
 from deployments.http.routes import calibrations, collections, faces, imports, person_faces, persons, search, system
+from deployments.http.swagger import docs_router
 from deployments.ports import Services
 from deployments.telemetry.metrics import Meters
 
@@ -57,7 +58,7 @@ def create_api(
         version=system.VERSION,
         summary="Face recognition over HTTP.",
         description=DESCRIPTION,
-        docs_url="/docs" if settings.docs else None,
+        docs_url=None,  # FastAPI's own page loads its scripts from a CDN
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,  # a redirect goes to whatever host the request claims, and answers before the token
@@ -103,6 +104,8 @@ def create_api(
         calibrations.router,
     ):
         app.include_router(router)
+    if settings.docs:
+        app.include_router(docs_router())
     if settings.console:
         app.include_router(console_router(read_page()))
     refuse_unguarded(app)

@@ -11,7 +11,7 @@ from deployments.http.access.query import only_known_query
 from deployments.http.access.tokens import TokenVerifier, Unauthorized
 
 # Every other route asks for a token: `refuse_unguarded` sees to it before the application serves anybody.
-OPEN_PATHS = frozenset({"/v1/health", "/openapi.json", "/docs", "/", "/console/{digest}/{room}/{file}"})
+OPEN_PATHS = frozenset({"/v1/health", "/openapi.json", "/docs", "/docs/{file}", "/", "/console/{digest}/{room}/{file}"})
 
 BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JSON Web Token; `faceserve token` makes one.")
 

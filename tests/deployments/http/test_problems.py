@@ -32,6 +32,7 @@ from tests.deployments.tokens import token
         "/v1/detect/x",
         "//v1/health",
         "/docs/",
+        "/docs/..%2Fapp.py",
         "/%00",
     ],
 )
