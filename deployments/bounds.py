@@ -12,6 +12,9 @@ JSON_BYTES = 64 * 2**10
 # each, with names and quotes 170 bytes, and room for spaces.
 PLAN_BYTES = 256 * 2**10
 
+# A part of an archive: 100 faces, each with 2.7 KB of embedding and up to 20 KB of crop in base64, or as many persons.
+ARCHIVE_BYTES = 4 * 2**20
+
 # What is left of a JSON body once its images are lifted out: 100 external embeddings are 1.2 MB, and 100 images that
 # are too short to be lifted 1.6 MB.
 JSON_REST_BYTES = 4 * 2**20

@@ -134,6 +134,38 @@ def import_(
     raise typer.Exit(run_import(connect(url, token, data, os.environ), source, options, report, prints_json=json))
 
 
+@app.command("export")
+def export_(
+    collection: Annotated[str, typer.Argument(help="What is exported.")],
+    file: Annotated[Path, typer.Argument(help="The archive to write, a tar file.")],
+    url: ServiceUrl = DEFAULT_URL,
+    token: ServiceToken = None,
+    json: JsonOutput = False,
+    data: DataDir = DATA_DIR,
+) -> None:
+    """Write a collection with persons, faces, embeddings and crops into one file."""
+    from deployments.commands.archiving.run import run_export
+    from deployments.commands.service import connect
+
+    run_export(connect(url, token, data, os.environ), collection, file, prints_json=json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An archive of `faceserve export`.")],
+    collection: Annotated[str, typer.Option(help="Where it goes; created where it is not there.")],
+    url: ServiceUrl = DEFAULT_URL,
+    token: ServiceToken = None,
+    json: JsonOutput = False,
+    data: DataDir = DATA_DIR,
+) -> None:
+    """Bring an archive into a collection; may be stopped and repeated at any point."""
+    from deployments.commands.archiving.run import run_restore
+    from deployments.commands.service import connect
+
+    raise typer.Exit(run_restore(connect(url, token, data, os.environ), file, collection, prints_json=json))
+
+
 @app.command()
 def calibrate(
     collection: Annotated[str, typer.Argument(help="Whose scores are measured.")],

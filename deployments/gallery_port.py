@@ -55,6 +55,8 @@ class GalleryPort:
     add_faces = _PassedOn(Gallery.add_faces)
     list_faces = _PassedOn(Gallery.list_faces)
     get_face = _PassedOn(Gallery.get_face)
+    archive_page = _PassedOn(Gallery.archive_page)
+    restore = _PassedOn(Gallery.restore)
     known_sources = _PassedOn(Gallery.known_sources)
     face_crop = _PassedOn(Gallery.face_crop)
     face_embedding = _PassedOn(Gallery.face_embedding)

@@ -19,9 +19,10 @@ from store.indexed_faces import IndexedFaces
 from store.marks import read, write
 from store.search.searching import search_collection, verify_person
 from store.search.statements import By
-from store.tables import collection_table, enrollment, face_table, person_table, source_table
+from store.tables import archive_table, collection_table, enrollment, face_table, person_table, source_table
 from store.types import (
     AppliedCalibration,
+    ArchivedFace,
     Calibration,
     CalibrationScores,
     Collection,
@@ -34,6 +35,9 @@ from store.types import (
     NewPerson,
     Person,
     Replay,
+    RestoreCounts,
+    RestoredFace,
+    RestoredPerson,
     SearchOutcome,
     Statistics,
     Verification,
@@ -184,6 +188,29 @@ class Gallery(IndexedFaces):
     async def get_face(self, tenant: str, collection: str, person: str, id: str) -> FaceRecord:
         """Return the face."""
         return await self._read(face_table.get, tenant, collection, person, id)
+
+    @read
+    async def archive_page(
+        self, tenant: str, collection: str, *, after: int = 0, limit: int = 100
+    ) -> tuple[ArchivedFace, ...]:
+        """Return faces with all that is kept of them, in the order of enrolment, those after a position."""
+        return await self._read(archive_table.page, tenant, collection, after=after, limit=limit)
+
+    @write
+    async def restore(
+        self,
+        tenant: str,
+        collection: str,
+        contract_id: str,
+        persons: Sequence[RestoredPerson],
+        faces: Sequence[RestoredFace],
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> RestoreCounts:
+        """Add what the collection lacks of an archive; raises as `archive_table.restore`."""
+        return await self._write(
+            idempotency, "restored", archive_table.restore, tenant, collection, contract_id, persons, faces
+        )
 
     @read
     async def known_sources(

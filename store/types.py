@@ -233,6 +233,48 @@ class Replay:
     note: str
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class ArchivedFace:
+    """A remembered face with all that is kept of it. `position`: where it stands in the order of enrolment."""
+
+    record: FaceRecord
+    position: int
+    embedding: npt.NDArray[np.float32]
+    crop: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPerson:
+    """A person of an archive."""
+
+    person: NewPerson
+    created_at: datetime
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RestoredFace:
+    """A face of an archive. `id`: a UUID, the one that it had."""
+
+    id: str
+    person_id: str
+    face: NewFace
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreCounts:
+    """What a restore wrote, and what it passed over.
+
+    `present`: faces that the collection has already. `skipped`: faces whose person is not there, and persons whose
+    external id another person has.
+    """
+
+    persons: int
+    faces: int
+    present: int
+    skipped: int
+
+
 @dataclass(frozen=True, slots=True)
 class KnownSources:
     """What a collection has of the files and persons that were asked about.

@@ -20,7 +20,7 @@ from configs.settings import ServiceSettings
 from configs.tuning import EmbedderTuning, IngressTuning, SearchTuning
 from deployments.cli import app
 from deployments.http import problems
-from deployments.http.routes import collections, faces, imports, person_faces, persons, search, system
+from deployments.http.routes import archives, collections, faces, imports, person_faces, persons, search, system
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -41,6 +41,7 @@ ROUTERS = (
     persons.router,
     person_faces.router,
     imports.router,
+    archives.router,
 )
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 

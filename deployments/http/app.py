@@ -21,7 +21,17 @@ from deployments.http.openapi import install_openapi
 from deployments.http.outcomes import Outcomes
 from deployments.http.problems import install_handlers
 from deployments.http.recent import RecentCollections
-from deployments.http.routes import calibrations, collections, faces, imports, person_faces, persons, search, system
+from deployments.http.routes import (
+    archives,
+    calibrations,
+    collections,
+    faces,
+    imports,
+    person_faces,
+    persons,
+    search,
+    system,
+)
 from deployments.http.swagger import docs_router
 from deployments.ports import Services
 from deployments.telemetry.metrics import Meters
@@ -101,6 +111,7 @@ def create_api(
         person_faces.router,
         search.router,
         imports.router,
+        archives.router,
         calibrations.router,
     ):
         app.include_router(router)

@@ -30,7 +30,7 @@ async def insert(
     if not faces:
         return ()
     for face in faces:
-        _check(face)
+        check(face)
     face_ids = new_uuids(len(faces))
     keeps_crops = collection["save_face_crops"]
     boxes = zip(*(face.box for face in faces), strict=True)
@@ -204,7 +204,8 @@ async def give_all(connection: Connection, from_person_pk: int, to_person_pk: in
     await connection.execute("update faces set person_pk = $2 where person_pk = $1", from_person_pk, to_person_pk)
 
 
-def _check(face: NewFace) -> None:
+def check(face: NewFace) -> None:
+    """Raise InvalidValue for a face that the tables cannot hold."""
     check_embeddings("embedding", face.embedding[None])
     if not all(map(math.isfinite, (*face.box, face.detection_score))):
         raise InvalidValue("box", "expected finite coordinates and score")

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from store.database.driver import Connection
 from store.errors import IdempotencyKeyReused, InvalidValue
 from store.tables.values import check_text
-from store.types import Calibration, Collection, Enrollment, FaceRecord, Idempotency, Person, Replay
+from store.types import Calibration, Collection, Enrollment, FaceRecord, Idempotency, Person, Replay, RestoreCounts
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ OUTCOME_TYPES: dict[str, Any] = {
     "enrollment": Enrollment,
     "face": FaceRecord,
     "faces": tuple[FaceRecord, ...],
+    "restored": RestoreCounts,
 }
 
 

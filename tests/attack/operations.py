@@ -38,6 +38,7 @@ class Operation:
 
 
 JSON: Mapping[tuple[str, str], dict[str, Any]] = {
+    ("POST", "archive"): {"embedding_contract_id": "x"},
     ("POST", "plan"): {"items": [{"sha256": "0" * 64, "person_id": "bob"}]},
     ("POST", "collections"): {"id": "made", "name": "Made"},
     ("POST", "merge"): {"source_person_id": "bob"},

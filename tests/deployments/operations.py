@@ -42,6 +42,7 @@ ARGUMENTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{PERSONS}/{{person_id}}/verify"): IMAGE,
     ("POST", f"{PERSONS}/{{person_id}}/faces"): IMAGES,
     ("DELETE", f"{PERSONS}/{{person_id}}/faces"): {"params": {"all": "true"}},
+    ("POST", "/v1/collections/{collection_id}/archive"): {"json": {"embedding_contract_id": "x"}},
     ("POST", "/v1/collections/{collection_id}/imports/plan"): {
         "json": {"items": [{"sha256": "0" * 64, "person_id": "ada"}]}
     },

@@ -8,7 +8,16 @@ import httpx2
 
 from faceserve_client.calls import Call, Listing, request_of
 from faceserve_client.errors import ConnectionFailed, TimedOut, error_of
-from faceserve_client.operations import calibrations, collections, imports, person_faces, persons, recognition, service
+from faceserve_client.operations import (
+    archives,
+    calibrations,
+    collections,
+    imports,
+    person_faces,
+    persons,
+    recognition,
+    service,
+)
 from faceserve_client.retries import REPEATED, retry_after_s, wait_s
 from faceserve_client.settings import Settings, settings_of
 
@@ -174,6 +183,9 @@ class AsyncClient:
     embeddings = _Operation(recognition.embeddings)
 
     plan_import = _Operation(imports.plan_import)
+
+    read_archive = _List(archives.read_archive)
+    restore_archive = _Operation(archives.restore_archive)
 
     start_calibration = _Operation(calibrations.start_calibration)
     advance_calibration = _Operation(calibrations.advance_calibration)

@@ -36,6 +36,8 @@ ASK: dict[str, Callable[[Gallery, str, str], Awaitable[Any]]] = {
     "delete_indexed_faces": lambda g, t, f: g.delete_indexed_faces(t, "staff", [f]),
     "claim_faces": lambda g, t, f: g.claim_faces(t, "staff", "ada", [f]),
     "release_faces": lambda g, t, f: g.release_faces(t, "staff", "ada", None),
+    "archive_page": lambda g, t, f: g.archive_page(t, "staff"),
+    "restore": lambda g, t, f: g.restore(t, "staff", CONTRACT.id, [], []),
     "known_sources": lambda g, t, f: g.known_sources(t, "staff", ["00" * 32], ["ada"]),
     "face_crop": lambda g, t, f: g.face_crop(t, "staff", "ada", f),
     "face_embedding": lambda g, t, f: g.face_embedding(t, "staff", f, CONTRACT.id),

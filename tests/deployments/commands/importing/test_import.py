@@ -3,10 +3,7 @@
 import asyncio
 import csv
 import json
-import os
-import sys
 from collections import Counter, deque
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,9 @@ from deployments.commands.importing.engine import Import, ImportOptions, TooMany
 from deployments.commands.importing.outcomes import FileOutcome, Report
 from deployments.commands.importing.photos import photos_of
 from faceserve_client import AsyncClient, CollectionNotFound
-from tests.deployments.client.serving import Refusals, served
+from tests.deployments.client.serving import Refusals
 from tests.deployments.colours import Person, drawing
-from tests.deployments.service import Clients
-from tests.deployments.tokens import token
+from tests.deployments.commands.running import faceserve, start
 
 OPTIONS = ImportOptions("staff")
 
@@ -34,29 +30,6 @@ class Told(Report):
     def add(self, outcome: FileOutcome) -> None:
         self.outcomes.append(outcome)
         super().add(outcome)
-
-
-@pytest.fixture
-def refusals(clients: Clients) -> Refusals:
-    return Refusals(clients.app())
-
-
-@pytest.fixture
-async def url(refusals: Refusals) -> AsyncIterator[str]:
-    async with served(refusals) as url:
-        yield url
-
-
-@pytest.fixture
-def bearer(tenant: str) -> str:
-    return token(tenant=tenant)
-
-
-@pytest.fixture
-async def client(url: str, bearer: str) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(url, bearer) as client:
-        await client.create_collection("staff", "Staff")
-        yield client
 
 
 def people(folder: Path, persons: int, photos: int) -> Path:
@@ -180,22 +153,6 @@ async def test_too_many_errors_stop_it(client: AsyncClient, tmp_path: Path) -> N
 async def test_a_collection_that_is_not_there_ends_it_at_once(client: AsyncClient, tmp_path: Path) -> None:
     with pytest.raises(CollectionNotFound):
         await run(client, people(tmp_path, 1, 1), ImportOptions("nowhere"))
-
-
-async def start(*words: str, url: str, bearer: str) -> asyncio.subprocess.Process:
-    environment = os.environ | {"FACESERVE_URL": url, "FACESERVE_TOKEN": bearer}
-    return await asyncio.create_subprocess_exec(
-        *(Path(sys.executable).parent / "faceserve", *words),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def faceserve(*words: str, url: str, bearer: str) -> tuple[int, str, str]:
-    process = await start(*words, url=url, bearer=bearer)
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "ndjson"])

@@ -1,0 +1,1 @@
+"""`faceserve export` and `faceserve restore`: a collection as one file."""
