@@ -41,12 +41,12 @@ EMBEDDING_BYTES = 25 * 2**10 + 600
 FILES = 200
 
 # A body may take as long as it needs while it moves: each step of this size, or the rest, has `body_timeout_s`. At the
-# default of 10 s that is 20 KB a second, a fifth of what a phone has on a bad 3G line.
+# default of 10 s that is 20 KB a second; a phone on 1.2 Mbit a second sends 150.
 BODY_STEP_BYTES = 200_000
 
-# A tenant's share of `max_body_bytes_held`: one that fills its share keeps nobody else out.
+# A tenant's share of `max_held_bytes`: one that fills its share keeps nobody else out.
 TENANT_SHARE = 0.5
 
-# Candidates in the answer about a group photo, of all its faces together: 100 faces with 10 each. They hold the
-# ingress's event loop for 15 ms, 10,000 for 146; with 16 KB of metadata each they are 16 MB.
+# Candidates in the answer about a group photo, of all its faces together: 100 faces with 10 each. 10,000 held the
+# ingress's event loop for 146 ms; with 16 KB of metadata each, 1,000 are 16 MB.
 CANDIDATES = 1_000
