@@ -30,6 +30,7 @@ class Service:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    database_url: str | None = None  # one of its own by default
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -72,6 +73,7 @@ class Service:
                     f"--pack={PACK}",
                     "--provider=cpu",
                     "--proxy=python",
+                    *([] if self.database_url is None else [f"--database-url={self.database_url}"]),
                 ],
                 stdout=log,
                 stderr=log,

@@ -1,5 +1,6 @@
 """Signing in, people and their faces, trying a photo: in a real browser against a real service."""
 
+import json
 import time
 
 from playwright.async_api import Request, expect
@@ -226,3 +227,31 @@ async def test_the_camera_is_looked_at_one_picture_at_a_time_and_let_go(
         await expect(ui.page.get_by_role("heading", name="No face in this photo")).to_be_visible()
         await expect(ui.page.locator("video")).to_have_count(0)
         assert max(at_once) == 1
+
+
+async def test_people_come_page_by_page_as_one_scrolls(
+    service: Service, gallery: Gallery, album: Album, ui: Watched
+) -> None:
+    with service.client() as client:  # embeddings of our own, which are quicker than 130 photos
+        contract = client.get("/v1/models").json()["embedding_contract_id"]
+        for number in range(130):
+            vector = [0.0] * 512
+            vector[number] = 1.0
+            fields = {
+                "name": f"Person {number:03}",
+                "embedding_mode": "external_trusted",
+                "external_embeddings": json.dumps([vector]),
+                "embedding_contract_id": contract,
+            }
+            photo = {"images": album.portraits[0].read_bytes()}
+            client.post(f"/v1/collections/{gallery.id}/persons", data=fields, files=photo).raise_for_status()
+    await ui.go("people", gallery.id)
+    cards = ui.page.locator(".person-card")
+    await expect(cards).to_have_count(60)
+
+    await cards.last.scroll_into_view_if_needed()
+    await expect(cards).to_have_count(120)
+    await cards.last.scroll_into_view_if_needed()
+
+    await expect(cards).to_have_count(130)
+    assert len(set(await cards.locator(".person-name").all_inner_texts())) == 130
