@@ -1,18 +1,19 @@
 """`faceserve demo`: enrols the people of one photo, then has them recognised in a smaller, harder compressed copy."""
 
+import contextlib
 import importlib.util
 import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from deployments.commands.errors import CommandFailed
+from faceserve_client import Client, CollectionNotFound
 
 COLLECTION = "faceserve-demo"
 MARGIN = 0.6  # of the face's size, on each side: what a portrait shows around a face
@@ -33,48 +34,24 @@ class Enrolled:
     place: tuple[float, float, float, float]
 
 
-class Service:
-    """A running service over HTTP. Raises DemoFailed with the service's own words."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
-
-    def call(self, method: str, path: str, *, missing_is_fine: bool = False, **request: Any) -> dict[str, Any]:
-        """Return the JSON of a response."""
-        try:
-            response = self._http.request(method, path, **request)
-        except httpx.HTTPError as error:
-            raise DemoFailed(f"No service answers at {self._http.base_url}; start one with `faceserve up`.") from error
-        if missing_is_fine and response.status_code == 404:
-            return {}
-        body: dict[str, Any] = response.json() if response.content else {}
-        if response.is_error:
-            raise DemoFailed(f"{method} {path} answered {response.status_code}: {body['error']['message']}")
-        return body
-
-
 def demo(url: str, token: str, photo: Path | None, out: Path, console: Console) -> None:
     """Enrol, identify, print a table and write an annotated picture to `out`. Raises DemoFailed."""
     picture = load_photo(photo or bundled_photo())
-    service = Service(url, token)
-    models = service.call("GET", "/v1/models")
-    console.print(f"Models: {models['models'][0]['model_id']} on {models['execution_provider']}")
-    service.call("DELETE", f"/v1/collections/{COLLECTION}", params={"force": True}, missing_is_fine=True)
-    body = {"id": COLLECTION, "name": "Demonstration", "detection": {"single_face_selection": "center_largest"}}
-    service.call("POST", "/v1/collections", json=body)
-    people = enroll_everyone(service, picture, console)
-    copy = picture.resize((round(picture.width * COPY_SCALE), round(picture.height * COPY_SCALE)))
-    answer = service.call(
-        "POST",
-        f"/v1/collections/{COLLECTION}/identify",
-        content=jpeg(copy, COPY_JPEG_QUALITY),
-        headers={"Content-Type": "image/jpeg"},
-    )
-    recognised = print_table(answer["faces"], people, console)
-    annotate(copy, answer["faces"]).save(out, quality=90)
+    with Client(url, token) as client:
+        models = client.models()
+        console.print(f"Models: {models.models[0].model_id} on {models.execution_provider}")
+        with contextlib.suppress(CollectionNotFound):
+            client.delete_collection(COLLECTION, force=True)
+        client.create_collection(COLLECTION, "Demonstration", detection={"single_face_selection": "center_largest"})
+        people = enroll_everyone(client, picture, console)
+        copy = picture.resize((round(picture.width * COPY_SCALE), round(picture.height * COPY_SCALE)))
+        answer = client.identify_faces(COLLECTION, jpeg(copy, COPY_JPEG_QUALITY))
+    faces = [face.model_dump() for face in answer.faces]
+    recognised = print_table(faces, people, console)
+    annotate(copy, faces).save(out, quality=90)
     console.print(
-        f"Recognised {recognised} of {len(people)} enrolled people in {answer['processing_ms']:.0f} ms, "
-        f"threshold {answer['threshold']:.2f}. Picture: {out}",
+        f"Recognised {recognised} of {len(people)} enrolled people in {answer.processing_ms:.0f} ms, "
+        f"threshold {answer.threshold:.2f}. Picture: {out}",
         soft_wrap=True,
     )
 
@@ -99,24 +76,17 @@ def load_photo(path: Path) -> Image.Image:
         raise DemoFailed(f"{path} is not a photo that can be read.") from error
 
 
-def enroll_everyone(service: Service, picture: Image.Image, console: Console) -> list[Enrolled]:
+def enroll_everyone(client: Client, picture: Image.Image, console: Console) -> list[Enrolled]:
     """Enrol each face of `picture` as a person of its own, from a portrait cut out of it. Raises DemoFailed."""
-    found = service.call("POST", "/v1/detect", content=jpeg(picture, 95), headers={"Content-Type": "image/jpeg"})[
-        "faces"
-    ]
+    found = client.detect(jpeg(picture, 95)).faces
     if not found:
         raise DemoFailed("There is no face in the photo.")
     people = []
     for number, face in enumerate(track(found, "Enrolling", console=console, transient=True), start=1):
-        box = face["bbox"]["normalized"]
-        place = (box["left"], box["top"], box["width"], box["height"])
-        portrait = cut_portrait(picture, place)
-        service.call(
-            "POST",
-            f"/v1/collections/{COLLECTION}/persons",
-            files={"images": ("portrait.jpg", jpeg(portrait, 95), "image/jpeg")},
-            data={"id": f"person-{number}", "name": f"Person {number}"},
-        )
+        box = face.bbox.normalized
+        place = (box.left, box.top, box.width, box.height)
+        portrait = jpeg(cut_portrait(picture, place), 95)
+        client.create_person(COLLECTION, [portrait], id=f"person-{number}", name=f"Person {number}")
         people.append(Enrolled(f"person-{number}", place))
     console.print(f"Enrolled {len(people)} people from one photo")
     return people
