@@ -34,12 +34,20 @@ class Operation:
             return {"files": {name: picture for name in names or (("images",) if enrols else ("image",))}}
         if "application/json" in self.body_types:
             return {"json": JSON.get((self.method, self.template.rsplit("/", 1)[1]), {"name": "X"})}
-        return {"params": {"force": "true", "all": "true"}} if self.method == "DELETE" else {}
+        return {"params": PARAMETERS.get((self.method, self.template), {})}
 
 
+# what has to be said with a deletion; other operations refuse these parameters
+PARAMETERS: Mapping[tuple[str, str], dict[str, str]] = {
+    ("DELETE", "/v1/collections/{collection_id}"): {"force": "true"},
+    ("DELETE", "/v1/collections/{collection_id}/persons/{person_id}/faces"): {"all": "true"},
+}
 JSON: Mapping[tuple[str, str], dict[str, Any]] = {
     ("POST", "archive"): {"embedding_contract_id": "x"},
     ("POST", "plan"): {"items": [{"sha256": "0" * 64, "person_id": "bob"}]},
+    ("POST", "calibrations"): {},
+    ("POST", "advance"): {"seconds": 0.1},
+    ("POST", "apply"): {"max_fpir": 0.5},
     ("POST", "collections"): {"id": "made", "name": "Made"},
     ("POST", "merge"): {"source_person_id": "bob"},
     ("POST", "move"): {"person_id": "bob"},

@@ -13,7 +13,8 @@ from tests.attack.wire import exchange, request
 pytestmark = pytest.mark.cluster
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
-NOWHERE = {"collection_id": "nowhere", "person_id": "nobody", "face_id": "00000000-0000-7000-8000-000000000000"}
+NO_ID = "00000000-0000-7000-8000-000000000000"
+NOWHERE = {"collection_id": "nowhere", "person_id": "nobody", "face_id": NO_ID, "calibration_id": NO_ID}
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,16 @@ def needed() -> dict[tuple[str, str], str]:
 
 @pytest.fixture(scope="module")
 def places(target: Target, gallery: str) -> dict[str, str]:
-    """Where the enrolled face is."""
+    """Where the enrolled face is, and a calibration of its collection."""
     with target.client() as client:
         face = client.get(f"/v1/collections/{gallery}/persons/eileen/faces").json()["faces"][0]
-    return {"collection_id": gallery, "person_id": "eileen", "face_id": face["id"]}
+        begun = client.post(f"/v1/collections/{gallery}/calibrations", json={}).raise_for_status().json()
+    return {
+        "collection_id": gallery,
+        "person_id": "eileen",
+        "face_id": face["id"],
+        "calibration_id": begun["calibration"]["id"],
+    }
 
 
 def ask(client: httpx.Client, operation: Operation, places: dict[str, str]) -> httpx.Response:

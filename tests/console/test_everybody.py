@@ -13,6 +13,7 @@ from tests.console.conftest import Gallery, Opens
 from tests.console.service import Album, Service
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+ANIMATIONS_ENDED = "() => document.getAnimations().every((each) => each.playState !== 'running')"
 SCREENS = ("try", "compare", "people", "group", "import", "collections", "system")
 
 
@@ -25,7 +26,8 @@ def axe() -> str:
 
 
 async def faults(page: Page) -> list[str]:
-    """Return what axe finds that is serious or critical."""
+    """Return what axe finds that is serious or critical, once everything has its final colour."""
+    await page.wait_for_function(ANIMATIONS_ENDED)
     await page.evaluate(axe())
     found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [

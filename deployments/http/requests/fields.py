@@ -64,7 +64,7 @@ ExternalId = Annotated[
     Annotated[str, AfterValidator(_text), Field(max_length=200)] | None, BeforeValidator(lambda value: value or None)
 ]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
-Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Share = Annotated[float, Field(ge=1e-9, lt=1.0)]  # no gallery tells rarer events: a billion persons at most
 Similarity = Annotated[float, Field(ge=0.0, le=1.0)]
 Candidates = Annotated[int, Field(ge=1, le=100)]  # persons that are named for one face, at most
 DetectorSizes = Annotated[
