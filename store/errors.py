@@ -10,7 +10,8 @@ StoreError
 ├── CollectionNotEmpty
 ├── CollectionModelMismatch
 ├── CollectionCapacityExceeded, PersonFaceLimitExceeded
-├── IdempotencyKeyReused
+├── IdempotencyKeyReused, OutcomeUnreadable
+├── PersonSearchTooSlow
 ├── InvalidValue
 └── LocalDatabaseFailed
 
@@ -253,6 +254,39 @@ class IdempotencyKeyReused(StoreError):
 
     def __str__(self) -> str:
         return f"The idempotency key '{self.key}' was used before, for another request."
+
+
+class OutcomeUnreadable(StoreError):
+    """The write under the idempotency key was carried out, but this release cannot read what it answered."""
+
+    code = "idempotency_outcome_unreadable"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return (
+            f"The write under the idempotency key '{self.key}' was carried out by another release, whose answer cannot "
+            "be repeated; read what it wrote."
+        )
+
+
+class PersonSearchTooSlow(StoreError):
+    """The persons of a collection cannot be searched for a text in the time that is given."""
+
+    code = "person_search_too_slow"
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(limit_s)
+        self.limit_s = limit_s
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"limit_s": self.limit_s}
+
+    def __str__(self) -> str:
+        return f"The search for persons took longer than {self.limit_s} s; list them by pages, or read one by its id."
 
 
 class InvalidValue(StoreError):

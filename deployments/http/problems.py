@@ -165,6 +165,8 @@ STATUSES: Mapping[type[Exception], int] = {
     store_errors.CollectionCapacityExceeded: 409,
     store_errors.PersonFaceLimitExceeded: 409,
     store_errors.IdempotencyKeyReused: 409,
+    store_errors.OutcomeUnreadable: 409,
+    store_errors.PersonSearchTooSlow: 400,
     store_errors.StoreError: 503,
 }
 

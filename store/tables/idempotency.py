@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from store.database.driver import Connection
-from store.errors import IdempotencyKeyReused, InvalidValue
+from store.errors import IdempotencyKeyReused, InvalidValue, OutcomeUnreadable
 from store.tables.values import check_text
 from store.types import Calibration, Collection, Enrollment, FaceRecord, Idempotency, Person, Replay, RestoreCounts
 
@@ -38,7 +38,7 @@ async def once(
 
     `kind` names the outcome's type. The key's row is inserted first: of two writes at the same time the second
     waits on the unique index until the first commits, and then finds its outcome, or rolls back, and then runs.
-    Raises IdempotencyKeyReused.
+    Raises IdempotencyKeyReused, OutcomeUnreadable.
     """
     if idempotency is None:
         return await operation(connection)
@@ -60,7 +60,10 @@ async def once(
 
 
 async def find_outcome(connection: Connection, tenant: str, idempotency: Idempotency) -> Replay | None:
-    """Return what was done under the key, if anything. Raises IdempotencyKeyReused for another fingerprint."""
+    """Return what was done under the key, if anything.
+
+    Raises IdempotencyKeyReused for another fingerprint, OutcomeUnreadable where another release wrote it.
+    """
     try:
         check_text("idempotency key", idempotency.key)
     except InvalidValue:
@@ -75,7 +78,10 @@ async def find_outcome(connection: Connection, tenant: str, idempotency: Idempot
     if row["fingerprint"] != idempotency.fingerprint:
         raise IdempotencyKeyReused(idempotency.key)
     kept = row["outcome"]
-    return Replay(_adapter(kept["kind"]).validate_python(kept["value"]), row["note"])
+    try:
+        return Replay(_adapter(kept["kind"]).validate_python(kept["value"]), row["note"])
+    except (KeyError, ValidationError) as exc:  # a kind or a field that this release does not know, or misses
+        raise OutcomeUnreadable(idempotency.key) from exc
 
 
 async def purge_keys(connection: Connection) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from store.errors import IdempotencyKeyReused, InvalidValue, PersonExists, PersonNotFound
+from store.errors import IdempotencyKeyReused, InvalidValue, OutcomeUnreadable, PersonExists, PersonNotFound
 from store.gallery import Gallery
 from store.tables.idempotency import purge_keys
 from store.types import Collection, Idempotency, NewPerson, Replay
@@ -135,3 +135,16 @@ async def test_what_was_enrolled_is_answered_also_when_person_and_collection_are
     prepared = await staff.prepare_enrollment("acme", "staff", person="ada", idempotency=KEY)
 
     assert prepared == Replay(first, KEY.note)
+
+
+@pytest.mark.parametrize("outcome", ['{"kind": "person", "value": {"id": "ada"}}', '{"kind": "poem", "value": 1}'])
+async def test_an_outcome_that_another_release_wrote_is_carried_out_and_not_repeated(
+    staff: Gallery, connection: asyncpg.Connection, outcome: str
+) -> None:
+    await staff.update_person("acme", "staff", "ada", {"name": "x"}, idempotency=KEY)
+    await connection.execute("update idempotency_keys set outcome = $1", outcome)
+
+    with pytest.raises(OutcomeUnreadable):
+        await staff.update_person("acme", "staff", "ada", {"name": "x"}, idempotency=KEY)
+    with pytest.raises(OutcomeUnreadable):
+        await staff.prepare_enrollment("acme", "staff", idempotency=KEY)

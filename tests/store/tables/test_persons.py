@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from store.errors import (
@@ -13,6 +14,7 @@ from store.errors import (
     PersonExists,
     PersonFaceLimitExceeded,
     PersonNotFound,
+    PersonSearchTooSlow,
 )
 from store.gallery import Gallery
 from store.types import NewPerson
@@ -215,3 +217,18 @@ async def test_enrolments_into_one_collection_at_the_same_time_are_all_counted(g
 
     found = await gallery.get_collection("acme", "staff")
     assert (found.person_count, found.face_count) == (30, 60)
+
+
+async def test_a_search_for_persons_that_lasts_is_given_up_and_searches_by_face_go_on(
+    staff: Gallery, connection: asyncpg.Connection
+) -> None:
+    await enroll(staff, "ada")
+    async with connection.transaction():
+        await connection.execute("lock table persons in access exclusive mode")  # as good as a scan that lasts
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(PersonSearchTooSlow):
+            await staff.list_persons("acme", "staff", search="ada")
+        took_s = asyncio.get_running_loop().time() - started
+
+    assert 1.9 < took_s < 4  # the statement timeout of all others is 5 s
+    assert await ids_of(staff) == ["ada"]
