@@ -87,8 +87,8 @@ async def review_photos(
 ) -> Reviewed:
     """Return the faces that `photos` add to `person_id` (None: a new person) of `collection`.
 
-    Photos that cannot be used are in `rejected`. Raises RegistrationFailed when none is left, what `external_vectors`
-    raises, Overloaded and Unavailable.
+    Photos that cannot be used are in `rejected`. Raises RegistrationFailed when none is left for a new person,
+    what `external_vectors` raises, Overloaded and Unavailable.
     """
     external = external_vectors(options, len(photos), collection)
     results = await analyze_photos(
@@ -129,7 +129,7 @@ async def review_photos(
             if conflict is not None
         ]
     rejected.sort(key=lambda rejection: rejection.index)
-    if not accepted:
+    if not accepted and person_id is None:  # a person has a face; one who is there may get none more
         raise RegistrationFailed([rejection.as_json() for rejection in rejected])
     return Reviewed(tuple(face for _, face in accepted), tuple(rejected), contract_id)
 

@@ -67,12 +67,6 @@ class SearchCapacityTooLarge(Problem):
     code = "search_capacity_too_large"
 
 
-class UnsupportedSearchProfile(Problem):
-    """The collection asks for a way of searching that is not offered."""
-
-    code = "unsupported_search_profile"
-
-
 class InvalidDetectionProfile(Problem):
     """The detector cannot run on inputs like these."""
 

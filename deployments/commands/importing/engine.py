@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -143,7 +143,7 @@ class Import:
         while left and not is_there:
             item = left.pop(0)
             try:
-                face_id = await self._send("create", item)
+                face_id = await self._create(item)
             except PersonExists:
                 # Somebody created the person meanwhile, maybe with one of these files: it must not be added again.
                 is_there = True
@@ -168,26 +168,28 @@ class Import:
         return wanted
 
     async def _add(self, item: Item, sent: list[Item]) -> None:
-        try:
-            sent.append(replace(item, salt=await self._send("add", item)))
-        except StatusError as error:
-            self._refused(item, error)
-
-    async def _send(self, kind: str, item: Item) -> str:
-        """Enrol a file; return the id of its face."""
         collection_id, photo = self._options.collection_id, item.photo
-        common: dict[str, Any] = {
-            "review_mode": self._options.review_mode,
-            "idempotency_key": item.key(kind, collection_id),
-        }
-        if kind == "add":
+        common = self._common("add", item)
+        try:
             added = await self._pace.send(
                 lambda: self._client.add_faces(collection_id, photo.person_id, [photo.path], **common)
             )
-            return added.faces[0].id
+        except StatusError as error:
+            self._refused(item, error)
+            return
+        if added.faces:
+            sent.append(replace(item, salt=added.faces[0].id))
+        else:
+            [rejection] = added.rejected_images
+            self._rejected(item, rejection.model_dump(exclude_none=True))
+
+    async def _create(self, item: Item) -> str:
+        """Enrol the person of a file; return the id of its face."""
+        photo = item.photo
+        common = self._common("create", item)
         created = await self._pace.send(
             lambda: self._client.create_person(
-                collection_id,
+                self._options.collection_id,
                 [photo.path],
                 id=photo.person_id,
                 name=photo.name,
@@ -198,17 +200,26 @@ class Import:
         )
         return created.faces[0].id
 
+    def _common(self, kind: str, item: Item) -> dict[str, Any]:
+        return {
+            "review_mode": self._options.review_mode,
+            "idempotency_key": item.key(kind, self._options.collection_id),
+        }
+
     def _refused(self, item: Item, error: StatusError) -> None:
         if isinstance(error, RegistrationFailed):
             [rejection] = error.rejected_images
-            facts = {name: fact for name, fact in rejection.items() if name not in ("index", "filename", "reason")}
-            self._tell(FileOutcome(item.photo.path, item.photo.person_id, "rejected", str(rejection["reason"]), facts))
+            self._rejected(item, rejection)
         elif error.status in (413, 422) or error.code in PERSON_CODES:
             self._tell(FileOutcome(item.photo.path, item.photo.person_id, "rejected", error.code, error.details))
         elif error.code == "person_not_found":  # deleted just now; the next run creates the person
             self._tell(_outcome(item, "failed", error.code))
         else:  # of the token, the collection or the service: every other file would meet the same
             raise error
+
+    def _rejected(self, item: Item, rejection: Mapping[str, Any]) -> None:
+        facts = {name: fact for name, fact in rejection.items() if name not in ("index", "filename", "reason")}
+        self._tell(FileOutcome(item.photo.path, item.photo.person_id, "rejected", str(rejection["reason"]), facts))
 
     def _remember(self, item: Item) -> None:
         self._recent[item.sha256] = item.photo.person_id

@@ -16,6 +16,8 @@ from deployments.http.requests.fields import (
 )
 from store.types import FaceSelection
 
+SearchProfile = Literal["fp32_v1", "fp16_v1", "bf16_v1", "int8_x736_v1", "int8_x1000_v1"]
+
 
 class CollectionDetection(Body):
     """How faces are looked for in the photos of a collection; what is left out is the deployment's default."""
@@ -27,9 +29,12 @@ class CollectionDetection(Body):
 
 
 class CollectionSearch(Body):
-    """How much a collection may hold. `profile` is always `fp32_v1` here; `load_policy` is kept and has no effect."""
+    """How much a collection may hold; `load_policy` is kept and has no effect.
 
-    profile: Literal["fp32_v1", "fp16_v1", "bf16_v1", "int8_x736_v1", "int8_x1000_v1"] | None = None
+    Each `profile` is searched as `fp32_v1`, which the answer says.
+    """
+
+    profile: SearchProfile | None = None
     capacity_rows: int | None = Field(default=None, ge=1, le=2**62)
     max_faces_per_person: int | None = Field(default=None, ge=1, le=1_000_000)
     load_policy: LoadPolicy | None = None

@@ -11,7 +11,7 @@ from deployments.http.access.requirement import requires
 from deployments.http.bodies.json_body import read_json
 from deployments.http.context import ApiContext, Caller, Context, PageSize, idempotency_of
 from deployments.http.openapi import error_responses, json_body, writes
-from deployments.http.problems import SearchCapacityTooLarge, UnsupportedSearchProfile
+from deployments.http.problems import SearchCapacityTooLarge
 from deployments.http.requests.collections import CollectionCreate, CollectionDetection, CollectionPatch
 from deployments.http.responses.collections import CollectionPageResponse, CollectionResponse
 from store.types import DetectionProfile, NewCollection
@@ -30,8 +30,6 @@ async def create_collection(request: Request, context: Context, caller: Caller) 
     body = await read_json(request, CollectionCreate)
     caller.require_collection(body.id)
     idempotency = idempotency_of(request, body)
-    if body.search.profile not in (None, SEARCH_PROFILE):
-        raise UnsupportedSearchProfile(f"Expected search profile {SEARCH_PROFILE}; found {body.search.profile}.")
     _check_capacity(context, body.search.capacity_rows)
     model = await context.services.embedder.describe()
     settings = context.settings

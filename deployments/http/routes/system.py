@@ -5,7 +5,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Response
 
@@ -13,8 +13,10 @@ from deployments.decisions.recognition import SEARCH_PROFILE, match_threshold
 from deployments.http.access.requirement import requires
 from deployments.http.context import ApiContext, Caller, Context
 from deployments.http.openapi import error_responses
+from deployments.http.requests.collections import SearchProfile
 from deployments.http.responses.models import ModelSummary
 from deployments.http.responses.system import HealthResponse, ModelsResponse, SystemResponse, TrafficMinute
+from store.types import Statistics
 
 VERSION = importlib.metadata.version("faceserve")
 
@@ -52,14 +54,14 @@ async def system(context: Context, caller: Caller) -> SystemResponse:
         os=platform.platform(),
         architecture=platform.machine(),
         cpu={"logical_cores": os.cpu_count()},
-        runtime={"python": platform.python_version()} | _versions("ray", "onnxruntime", "insightface"),
+        runtime=_runtime(),
         execution_provider=model.provider,
         model=ModelSummary.of(model),
-        database={"backend": "postgresql", "status": "ok"},
+        database={"backend": "postgresql", "status": "ok", "quick_check": "ok"},
         data={},
         models={"pack": model.pack},
-        stats=dataclasses.asdict(statistics),
-        search={"backend": "pgvector", "profile": SEARCH_PROFILE},
+        stats=_counts(statistics),
+        search={"backend": "pgvector", "profile": SEARCH_PROFILE, "profiles": list(get_args(SearchProfile))},
         api_key={"authentication_enabled": True, "configured": True},
         safe_config=_limits(context),
         recent_errors=context.outcomes.failures(caller.tenant),
@@ -70,6 +72,19 @@ async def system(context: Context, caller: Caller) -> SystemResponse:
 def _limits(context: ApiContext) -> dict[str, Any]:
     settings, tuning = context.settings, context.services.tuning_source.tuning
     return settings.model_dump() | tuning.model_dump()
+
+
+def _counts(statistics: Statistics) -> dict[str, int]:
+    """Return the counts under our names, and under those that clients of InsightFace Server 0.2 read."""
+    ours = dataclasses.asdict(statistics)
+    return ours | {f"{name.removesuffix('s')}_count": count for name, count in ours.items()}
+
+
+def _runtime() -> dict[str, str]:
+    versions = _versions("ray", "onnxruntime", "onnxruntime-gpu", "insightface")
+    onnx_runtime = versions.get("onnxruntime") or versions.get("onnxruntime-gpu")
+    named = {} if onnx_runtime is None else {"onnx_runtime_version": onnx_runtime}
+    return {"python": platform.python_version()} | versions | named
 
 
 def _versions(*packages: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ def add_faces(
     embedding_contract_id: str | None = None,
     idempotency_key: str | None = None,
 ) -> Call[FaceRegistrationResponse]:
-    """Enrol more faces of a person from one or more images. Raises RegistrationFailed, PersonNotFound."""
+    """Enrol more faces of a person from one or more images; none where all are rejected. Raises PersonNotFound."""
     options = given(
         review_mode=review_mode,
         embedding_mode=embedding_mode,

@@ -91,11 +91,8 @@ function screen(person, about) {
         added += answer.faces.length;
         refused.push(...answer.rejected_images);
       } catch (error) {
-        if (error.code !== "registration_failed") {
-          fill(rejected);
-          return complain(error);
-        }
-        refused.push(...(error.details.rejected_images ?? []));
+        fill(rejected);
+        return complain(error);
       }
     }
     if (added) say(t("person.added", { n: added }));

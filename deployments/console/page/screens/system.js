@@ -71,7 +71,7 @@ function models_(models) {
 }
 
 function counts(system) {
-  const entries = Object.entries(system.stats).map(([word, value]) => [t(`stats.${word}`), number(value)]);
+  const entries = ["collections", "persons", "faces"].map((word) => [t(`stats.${word}`), number(system.stats[word])]);
   return panel(t("stats.title"), rows([...entries, [t("system.processor"), `${system.architecture}, ${t("system.cores", { n: system.cpu.logical_cores })}`], ...Object.entries(system.runtime)]));
 }
 

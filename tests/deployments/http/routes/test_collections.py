@@ -108,10 +108,18 @@ async def test_a_capacity_over_the_deployments_is_refused(clients: Clients) -> N
     assert code_of(raised) == (400, "search_capacity_too_large")
 
 
-async def test_a_search_profile_that_is_not_offered_is_refused(clients: Clients) -> None:
-    response = await clients().post("/v1/collections", json={"id": "a", "name": "A", "search": {"profile": "fp16_v1"}})
+@pytest.mark.parametrize("profile", ["fp16_v1", "bf16_v1", "int8_x736_v1", "int8_x1000_v1"])
+async def test_every_search_profile_is_accepted_and_searched_in_full_precision(clients: Clients, profile: str) -> None:
+    response = await clients().post("/v1/collections", json={"id": "a", "name": "A", "search": {"profile": profile}})
 
-    assert code_of(response) == (400, "unsupported_search_profile")
+    assert response.status_code == 201
+    assert response.json()["collection"]["search_profile"] == "fp32_v1"
+
+
+async def test_a_search_profile_that_nobody_knows_is_refused(clients: Clients) -> None:
+    response = await clients().post("/v1/collections", json={"id": "a", "name": "A", "search": {"profile": "fp8_v1"}})
+
+    assert code_of(response) == (400, "invalid_request")
 
 
 async def test_a_change_leaves_the_rest_as_it_was(api: httpx.AsyncClient) -> None:

@@ -22,6 +22,19 @@ async def test_faces_are_added_to_a_person(api: httpx.AsyncClient) -> None:
     assert await counts(api) == (1, 2)
 
 
+async def test_adding_faces_of_which_none_is_accepted_is_answered_with_the_reasons(api: httpx.AsyncClient) -> None:
+    await enroll(api, drawing(0), id="ada")
+    request = multipart("images", drawing(), b"garbage") | {"headers": {"Idempotency-Key": "twice"}}
+
+    first, again = [await api.post(f"{PERSONS}/ada/faces", **request) for _ in range(2)]
+
+    for response in (first, again):
+        assert (response.status_code, response.json()["faces"]) == (201, [])
+        reasons = [image["reason"] for image in response.json()["rejected_images"]]
+        assert reasons == ["face_not_found", "unsupported_image_format"]
+    assert await counts(api) == (1, 1)
+
+
 async def test_a_person_may_have_as_many_faces_as_the_collection_says(clients: Clients) -> None:
     api = clients()
     await create_collection(api, search={"max_faces_per_person": 2, "capacity_rows": 3})

@@ -35,8 +35,18 @@ async def test_what_runs_is_told(clients: Clients, api: httpx.AsyncClient) -> No
     assert models["embedding_contract_id"] == model.contract.id
     assert [component["task"] for component in models["models"]] == ["detection", "recognition"]
     assert models["license"] == {"text": "none", "commercial_use": True}
-    assert system["stats"] == {"collections": 2, "persons": 0, "faces": 0}
+    assert system["stats"] == {
+        "collections": 2,
+        "persons": 0,
+        "faces": 0,
+        "collection_count": 2,
+        "person_count": 0,
+        "face_count": 0,
+    }
     assert system["safe_config"]["max_images"] == ApiSettings().max_images
+    assert system["search"]["profiles"] == ["fp32_v1", "fp16_v1", "bf16_v1", "int8_x736_v1", "int8_x1000_v1"]
+    assert system["runtime"]["onnx_runtime_version"] == system["runtime"]["onnxruntime"]
+    assert system["database"]["quick_check"] == "ok"
     assert system["safe_config"]["uncertain_band"] == 0.05
 
 
@@ -45,4 +55,11 @@ async def test_a_token_for_some_collections_counts_those_alone(clients: Clients,
 
     system = (await clients(collections=["guests"]).get("/v1/system")).json()
 
-    assert system["stats"] == {"collections": 1, "persons": 0, "faces": 0}
+    assert system["stats"] == {
+        "collections": 1,
+        "persons": 0,
+        "faces": 0,
+        "collection_count": 1,
+        "person_count": 0,
+        "face_count": 0,
+    }
