@@ -100,7 +100,7 @@ class ApiSettings(Frozen):
         le=64 * 2**30,
         description="Bytes of request bodies that one ingress replica holds at once, at most half of a tenant.",
     )
-    max_images: int = Field(default=10, ge=1, le=100, description="Most images in one enrolment.")
+    max_images: int = Field(default=20, ge=1, le=100, description="Most images in one enrolment.")
     request_timeout_s: float = Field(
         default=30.0,
         gt=0,

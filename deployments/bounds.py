@@ -34,7 +34,7 @@ MISTAKES = 64
 FIELD_BYTES = 64 * 2**10
 
 # Text of one external embedding in a form: 512 numbers of 17 digits with sign, exponent and comma are 13 KB, and as
-# much again for spaces and line breaks. Ten of them, the images that an enrolment has by default, are 256 KB.
+# much again for spaces and line breaks. Twenty of them, the images that an enrolment has by default, are 512 KB.
 EMBEDDING_BYTES = 25 * 2**10 + 600
 
 # Files of a form: above any deployment's own `max_images`, so that this one is met first and can say how many came.

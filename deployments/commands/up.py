@@ -27,6 +27,7 @@ from deployments.http.access.tokens import SCOPES
 from deployments.telemetry.tracing import tracing_environment
 from store.database.migrate import apply_migrations
 from store.embedded.local import LocalPostgres
+from store.embedded.postmaster_user import USER_FOR_ROOT
 
 TENANT = "default"
 TOKEN_LIFE_S = 30 * 24 * 3600.0
@@ -38,6 +39,12 @@ HAPROXY_PORTS = {
     "RAY_SERVE_HAPROXY_STATS_PORT": 8404,
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": 8500,
 }
+
+# Root's own directories, /root among them, are changed: nobody should have to find that out.
+AS_ROOT = (
+    f"[yellow]Started as root: PostgreSQL runs as the system user {USER_FOR_ROOT}, and others may now pass through "
+    "every parent of the data directory (chmod o+x).[/yellow]"
+)
 
 
 class UpFailed(CommandFailed):
@@ -171,6 +178,8 @@ def database(options: UpOptions, console: Console) -> Iterator["LocalPostgres | 
     with console.status("Starting PostgreSQL …"):
         postgres.start()
     console.print(f"Database: PostgreSQL in {options.data_dir / 'postgres'}", soft_wrap=True)
+    if os.geteuid() == 0:
+        console.print(AS_ROOT, soft_wrap=True)
     try:
         yield postgres
     finally:
